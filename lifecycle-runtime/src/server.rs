@@ -39,7 +39,7 @@ pub(crate) use actix_web::test::TestRequest;
 use crate::hook::HookMeta;
 use crate::hook::scope::Scope;
 use crate::observe::health::Health;
-use crate::observe::view::View;
+use crate::observe::view::RunView;
 use crate::process::config::{Config, ConfigError};
 pub(crate) use accept::Obstacle;
 pub(crate) use address::Taken;
@@ -97,7 +97,7 @@ pub(crate) struct AppContext {
     pub(crate) scope: Scope,
     pub(crate) health: Health,
     pub(crate) tasks: TaskSet,
-    pub(crate) view: View,
+    pub(crate) view: RunView,
     /// Servers of the program, for its operators.
     pub(crate) servers: OpenServers,
 }

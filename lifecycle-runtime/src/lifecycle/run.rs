@@ -20,7 +20,7 @@ use crate::observe::console::Console;
 use crate::observe::health::{Audience, Checks, Health};
 use crate::observe::live::Live;
 use crate::observe::report::Recorder;
-use crate::observe::view::{About, EventLog, Shown, View};
+use crate::observe::view::{About, EventLog, RunView, Shown};
 use crate::plan::Plan;
 use crate::process::config::Config;
 use crate::server::{AppContext, BoundHttp, OpenServers, TaskSet};
@@ -131,7 +131,7 @@ impl Run {
         let (ailing, waits, lost) = (live.clone(), live.clone(), live.clone());
         let scope = Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone());
         let RunOptions { work, hooks, jitter, gate, switches, about } = options;
-        let view = View::new(Shown {
+        let view = RunView::new(Shown {
             plan: Arc::clone(&plan),
             recorder: recorder.clone(),
             checks: checks.clone(),

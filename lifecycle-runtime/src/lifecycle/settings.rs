@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Lifecycle;
-use crate::process::config::{LONGEST, Origin};
+use crate::process::config::{LONGEST, SettingOrigin};
 
 impl Lifecycle {
     /// Sets the time for the whole stop, from the signal to the end of the process. The default is
@@ -86,8 +86,8 @@ impl Lifecycle {
         self.set_by_builder("admin")
     }
 
-    /// Shows everything on the listener of [`admin`](Self::admin) even if its address is no loopback
-    /// address, to anybody who reaches it: paths, errors, the settings. Off by default.
+    /// Shows everything on the listener of [`admin`](Self::admin) even if its address is no
+    /// loopback address, to anybody who reaches it: paths, errors, the settings. Off by default.
     /// `LIFECYCLE_ADMIN_DETAILS` overrides it.
     pub fn admin_details(mut self, details: bool) -> Self {
         self.config.admin_details = details;
@@ -178,7 +178,7 @@ impl Lifecycle {
 
     /// Notes that the program has set this setting.
     fn set_by_builder(mut self, setting: &str) -> Self {
-        self.config.origins.note(setting, Origin::Builder);
+        self.config.origins.note(setting, SettingOrigin::Builder);
         self
     }
 }

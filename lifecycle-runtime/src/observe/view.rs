@@ -32,7 +32,7 @@ use timeline::{HookPath, PhasePaths, TimelineJson};
 
 /// View of a run. Clones are the same view.
 #[derive(Clone)]
-pub(crate) struct View(Arc<ViewInner>);
+pub(crate) struct RunView(Arc<RunViewInner>);
 
 /// Parts of a run that its view shows.
 pub(crate) struct Shown {
@@ -46,7 +46,7 @@ pub(crate) struct Shown {
     pub(crate) began: Instant,
 }
 
-struct ViewInner {
+struct RunViewInner {
     shown: Shown,
     began_at: SystemTime,
     /// Critical paths of the phases that are over.
@@ -59,11 +59,11 @@ struct ViewInner {
 struct ServicesJson {
     #[serde(serialize_with = "as_millis")]
     now: Duration,
-    services: Vec<ServiceJson>,
+    services: Vec<ServiceView>,
 }
 
 #[derive(Serialize)]
-struct ServiceJson {
+struct ServiceView {
     name: &'static str,
     #[serde(flatten)]
     report: ServiceReport,
@@ -84,11 +84,11 @@ struct ChecksJson {
     checks: Vec<CheckHistory>,
 }
 
-impl View {
+impl RunView {
     /// Makes the view of a run that has begun just now.
     pub(crate) fn new(shown: Shown) -> Self {
         let began_at = SystemTime::now();
-        Self(Arc::new(ViewInner {
+        Self(Arc::new(RunViewInner {
             shown,
             began_at,
             paths: Mutex::default(),
@@ -111,7 +111,7 @@ impl View {
 
     /// Returns the services that have begun.
     pub(crate) fn services(&self) -> String {
-        let service = |report: ServiceReport| ServiceJson {
+        let service = |report: ServiceReport| ServiceView {
             name: report.hook.display_name(),
             began: report.began,
             ready: report.ready,

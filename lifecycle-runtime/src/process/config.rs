@@ -12,7 +12,7 @@ pub(crate) use duration::written;
 #[cfg(feature = "testing")]
 pub(crate) use environment::SEED;
 pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
-pub(crate) use in_force::{InForce, Origin, Origins, SettingsInForce};
+pub(crate) use in_force::{InForce, SettingOrigin, SettingOrigins, SettingsInForce};
 pub(crate) use platform::{Platform, delay_in_kubernetes};
 
 /// Settings of a run that are not a server's own.
@@ -45,7 +45,7 @@ pub(crate) struct Config {
     pub(crate) workers: Option<usize>,
     /// Format in which the program prints the plan instead of running.
     pub(crate) plan: Option<PlanFormat>,
-    pub(crate) origins: Origins,
+    pub(crate) origins: SettingOrigins,
 }
 
 impl Default for Config {
@@ -67,7 +67,7 @@ impl Default for Config {
             ready_while_draining: false,
             workers: None,
             plan: None,
-            origins: Origins::default(),
+            origins: SettingOrigins::default(),
         }
     }
 }

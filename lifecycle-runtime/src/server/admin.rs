@@ -18,7 +18,7 @@ use super::factory::AppFactory;
 use super::probes::{PROBES, probes};
 use super::settings::Settings;
 use super::{AppContext, Http, service};
-use crate::observe::view::View;
+use crate::observe::view::RunView;
 use access::Access;
 use events::EventClients;
 
@@ -41,15 +41,15 @@ pub(crate) struct AdminSpec {
 }
 
 /// Document that the listener shows, as a function of the run's view.
-type Document = fn(&View) -> String;
+type Document = fn(&RunView) -> String;
 
 /// Documents about the run, by their paths.
 const DOCUMENTS: [(&str, Document); 5] = [
-    ("/checks", View::checks),
-    ("/info", View::info),
-    ("/plan", View::plan),
-    ("/services", View::services),
-    ("/timeline", View::timeline),
+    ("/checks", RunView::checks),
+    ("/info", RunView::info),
+    ("/plan", RunView::plan),
+    ("/services", RunView::services),
+    ("/timeline", RunView::timeline),
 ];
 
 impl Http {
@@ -127,7 +127,7 @@ const EVENTS: &str = "/events";
 const REQUESTS: &str = "/requests";
 
 fn show(request: &HttpRequest, document: Document) -> Result<HttpResponse, Error> {
-    of_the_framework::<View>(request).map(|view| json(document(view)))
+    of_the_framework::<RunView>(request).map(|view| json(document(view)))
 }
 
 /// Returns a response with this text, which is JSON.

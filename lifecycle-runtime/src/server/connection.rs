@@ -188,8 +188,8 @@ impl Connection {
         }
     }
 
-    /// Returns the protocol and the progress of the connection. `is_ready` is set once its socket is
-    /// ready for HTTP.
+    /// Returns the protocol and the progress of the connection. `is_ready` is set once its socket
+    /// is ready for HTTP.
     pub(super) fn kind(&self, is_ready: bool) -> ConnectionKind {
         let state = match self.state.get() {
             ConnectionState::Open if !is_ready => "handshake",

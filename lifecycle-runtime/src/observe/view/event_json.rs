@@ -25,11 +25,11 @@ enum EventJson<'e> {
     },
     HookStarted {
         #[serde(flatten)]
-        hook: HookJson,
+        hook: EventHook,
     },
     HookEnded {
         #[serde(flatten)]
-        hook: HookJson,
+        hook: EventHook,
         #[serde(flatten)]
         outcome: &'e Outcome,
         #[serde(serialize_with = "as_millis")]
@@ -37,13 +37,13 @@ enum EventJson<'e> {
     },
     Health {
         #[serde(flatten)]
-        hook: HookJson,
+        hook: EventHook,
         passes: bool,
         error: Option<String>,
     },
     Service {
         #[serde(flatten)]
-        hook: HookJson,
+        hook: EventHook,
         #[serde(flatten)]
         state: &'e ServiceState,
         /// Time until the next run, while it is backing off.
@@ -52,13 +52,13 @@ enum EventJson<'e> {
     },
     DropFailed {
         #[serde(flatten)]
-        hook: HookJson,
+        hook: EventHook,
         #[serde(flatten)]
         outcome: &'e Outcome,
     },
     ValueHeld {
         #[serde(flatten)]
-        hook: HookJson,
+        hook: EventHook,
         others: usize,
     },
     Listening {
@@ -116,13 +116,13 @@ enum EventJson<'e> {
 }
 
 #[derive(Serialize)]
-struct HookJson {
+struct EventHook {
     hook: String,
     name: &'static str,
     kind: &'static str,
 }
 
-impl HookJson {
+impl EventHook {
     fn of(hook: &HookMeta) -> Self {
         Self { hook: hook.path(), name: hook.display_name(), kind: hook.kind.attribute() }
     }
@@ -146,26 +146,26 @@ fn entry(at: Duration, event: EventJson<'_>) -> String {
 fn event_json(event: &Event) -> EventJson<'_> {
     match event {
         Event::State(state) => EventJson::State { state: *state },
-        Event::HookStarted { hook } => EventJson::HookStarted { hook: HookJson::of(hook) },
+        Event::HookStarted { hook } => EventJson::HookStarted { hook: EventHook::of(hook) },
         Event::HookEnded { hook, outcome, took } => {
-            EventJson::HookEnded { hook: HookJson::of(hook), outcome, took: *took }
+            EventJson::HookEnded { hook: EventHook::of(hook), outcome, took: *took }
         }
         Event::Health { hook, passes, error } => {
             let error = error.as_ref().map(ToString::to_string);
-            EventJson::Health { hook: HookJson::of(hook), passes: *passes, error }
+            EventJson::Health { hook: EventHook::of(hook), passes: *passes, error }
         }
         Event::Service { hook, state } => {
             let delay = match state {
                 ServiceState::BackingOff { delay, .. } => Some(*delay),
                 _ => None,
             };
-            EventJson::Service { hook: HookJson::of(hook), state, delay }
+            EventJson::Service { hook: EventHook::of(hook), state, delay }
         }
         Event::DropFailed { hook, outcome } => {
-            EventJson::DropFailed { hook: HookJson::of(hook), outcome }
+            EventJson::DropFailed { hook: EventHook::of(hook), outcome }
         }
         Event::ValueHeld { hook, others } => {
-            EventJson::ValueHeld { hook: HookJson::of(hook), others: *others }
+            EventJson::ValueHeld { hook: EventHook::of(hook), others: *others }
         }
         Event::Listening { url } => EventJson::Listening { url },
         Event::AdminListening { url } => EventJson::AdminListening { url },

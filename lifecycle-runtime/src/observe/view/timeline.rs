@@ -24,7 +24,7 @@ pub(super) struct TimelineJson {
     waiting_for: Vec<String>,
     start: StartJson,
     stop: Option<StopJson>,
-    hooks: Vec<HookJson>,
+    hooks: Vec<TimelineHook>,
     recurring: Vec<RecurringJson>,
 }
 
@@ -63,7 +63,7 @@ struct PathStep {
 
 /// Hook that has begun, or was passed over.
 #[derive(Serialize)]
-struct HookJson {
+struct TimelineHook {
     hook: String,
     name: &'static str,
     kind: &'static str,
@@ -222,7 +222,7 @@ impl<'r> Times<'r> {
     }
 
     /// Returns the hooks that have begun or were passed over, in that order.
-    fn hooks(&self, record: &RunRecord, start: &HookPath, stop: &HookPath) -> Vec<HookJson> {
+    fn hooks(&self, record: &RunRecord, start: &HookPath, stop: &HookPath) -> Vec<TimelineHook> {
         let mut paths: HookMap<Vec<&'static str>> = HookMap::default();
         for (name, path) in [("start", start), ("stop", stop)] {
             for (hook, _) in path {
@@ -249,13 +249,13 @@ impl<'r> Times<'r> {
         hook: &'static HookMeta,
         ended: Option<&HookReport>,
         paths: &HookMap<Vec<&'static str>>,
-    ) -> HookJson {
+    ) -> TimelineHook {
         let is_drop = ended.is_some_and(|ended| ended.is_drop);
         let service = self.services.get(&hook.id).filter(|_| !is_drop);
         let began = self.begun.get(&hook.id).copied().or(service.map(|service| service.began));
         let outcome = ended.map(|ended| ended.outcome.clone());
         let error = outcome.as_ref().filter(|outcome| **outcome != Outcome::Succeeded);
-        HookJson {
+        TimelineHook {
             hook: hook.path(),
             name: hook.display_name(),
             kind: hook.kind.attribute(),

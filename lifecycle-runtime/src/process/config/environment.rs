@@ -6,7 +6,7 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Config, ConsoleMode, Origin, duration};
+use super::{Config, ConsoleMode, SettingOrigin, duration};
 
 /// Environment variable: its name, the form of its value, and the function that sets it.
 struct Variable {
@@ -152,7 +152,7 @@ impl Config {
                 continue;
             };
             match (variable.set)(&mut self, value.trim()) {
-                Ok(()) => self.origins.note(&variable.setting(), Origin::Environment),
+                Ok(()) => self.origins.note(&variable.setting(), SettingOrigin::Environment),
                 Err(reason) => {
                     problems.push(format!("{name}={value}: {reason}; expected {}", variable.form));
                 }

@@ -12,7 +12,7 @@ use crate::event::millis;
 /// Origin of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Origin {
+pub(crate) enum SettingOrigin {
     /// The default of the framework.
     Default,
     /// The program, by a builder method.
@@ -25,21 +25,21 @@ pub(crate) enum Origin {
 
 /// Origins of the settings that don't have the framework's default, by the names of the settings.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Origins(BTreeMap<String, Origin>);
+pub(crate) struct SettingOrigins(BTreeMap<String, SettingOrigin>);
 
-impl Origins {
+impl SettingOrigins {
     /// Notes the origin of a setting, in place of an earlier one.
-    pub(crate) fn note(&mut self, setting: &str, origin: Origin) {
+    pub(crate) fn note(&mut self, setting: &str, origin: SettingOrigin) {
         self.0.insert(setting.to_owned(), origin);
     }
 
     /// Returns whether the program or the environment has set this setting.
     pub(crate) fn is_set(&self, setting: &str) -> bool {
-        matches!(self.of(setting), Origin::Builder | Origin::Environment)
+        matches!(self.of(setting), SettingOrigin::Builder | SettingOrigin::Environment)
     }
 
-    fn of(&self, setting: &str) -> Origin {
-        self.0.get(setting).copied().unwrap_or(Origin::Default)
+    fn of(&self, setting: &str) -> SettingOrigin {
+        self.0.get(setting).copied().unwrap_or(SettingOrigin::Default)
     }
 }
 
@@ -47,7 +47,7 @@ impl Origins {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct InForce {
     pub(crate) value: Value,
-    pub(crate) from: Origin,
+    pub(crate) from: SettingOrigin,
 }
 
 /// Settings in force, by their names.
@@ -82,9 +82,9 @@ impl Config {
 
     /// Returns the origin of a setting that each server has for itself. `is_set` is set if the
     /// program has set it for the server.
-    pub(crate) fn origin_for_server(&self, setting: &str, is_set: bool) -> Origin {
+    pub(crate) fn origin_for_server(&self, setting: &str, is_set: bool) -> SettingOrigin {
         match self.origins.of(setting) {
-            Origin::Default if is_set => Origin::Builder,
+            SettingOrigin::Default if is_set => SettingOrigin::Builder,
             origin => origin,
         }
     }

@@ -27,9 +27,9 @@ pub(super) struct Access {
     pub(super) hosts: Vec<String>,
 }
 
-/// Refusal of a request.
+/// Denial of a request.
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
+enum Denial {
     /// The address is one that others reach.
     OnlyProbes,
     /// The client has another host name for the listener, as a page in a browser has after it has
@@ -45,13 +45,13 @@ pub(super) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    match access.refusal(request.request()) {
+    match access.denial(request.request()) {
         None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-        Some(refusal) => Ok(request.into_response(refusal.response())),
+        Some(denial) => Ok(request.into_response(denial.response())),
     }
 }
 
-impl Refusal {
+impl Denial {
     fn response(&self) -> HttpResponse {
         let (status, text) = match self {
             Self::OnlyProbes => (StatusCode::FORBIDDEN, ONLY_PROBES),
@@ -63,7 +63,7 @@ impl Refusal {
 }
 
 impl Access {
-    fn refusal(&self, request: &HttpRequest) -> Option<Refusal> {
+    fn denial(&self, request: &HttpRequest) -> Option<Denial> {
         // No browser reaches a Unix socket, whose clients have no address.
         let address = request.peer_addr().map(|_| request.app_config().local_addr());
         let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
@@ -81,14 +81,14 @@ impl Access {
         hosts: &[&[u8]],
         method: &Method,
         origin: Option<&[u8]>,
-    ) -> Option<Refusal> {
+    ) -> Option<Denial> {
         let address = address?;
         let is_loopback = address.ip().to_canonical().is_loopback();
         if !is_loopback && !self.details {
-            return Some(Refusal::OnlyProbes);
+            return Some(Denial::OnlyProbes);
         }
         if hosts.is_empty() || !hosts.iter().all(|host| self.knows(host, is_loopback)) {
-            return Some(Refusal::OtherHost);
+            return Some(Denial::OtherHost);
         }
         // A browser sends a plain POST of any page without a question, and its origin with it.
         let is_safe = method == Method::GET || method == Method::HEAD;
@@ -96,7 +96,7 @@ impl Access {
             origin.strip_prefix(b"http://").is_some_and(|host| hosts.contains(&host))
         };
         if !is_safe && origin.is_some_and(|origin| !is_own(origin)) {
-            return Some(Refusal::OtherOrigin);
+            return Some(Denial::OtherOrigin);
         }
         None
     }
@@ -129,17 +129,17 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(details: bool, address: &str, hosts: &[&str], expected: impl Into<Option<Refusal>>) {
+    fn check(details: bool, address: &str, hosts: &[&str], expected: impl Into<Option<Denial>>) {
         let names: Vec<_> = hosts.iter().map(|host| host.as_bytes()).collect();
         let address = Some(address.parse().expect("an address"));
-        let refusal = access(details).judge(address, &names, &Method::GET, None);
-        assert_eq!(refusal, expected.into(), "{hosts:?}");
+        let denial = access(details).judge(address, &names, &Method::GET, None);
+        assert_eq!(denial, expected.into(), "{hosts:?}");
     }
 
     #[test]
     fn only_probes_are_shown_where_others_reach_unless_details_are_on() {
         for address in ["10.0.0.7:9000", "0.0.0.0:9000", "[::]:9000", "[2001:db8::1]:9000"] {
-            check(false, address, &["10.0.0.7:9000"], Refusal::OnlyProbes);
+            check(false, address, &["10.0.0.7:9000"], Denial::OnlyProbes);
             check(true, address, &["10.0.0.7:9000"], None);
         }
         for address in ["127.0.0.1:9000", "127.8.9.10:9000", "[::1]:9000", "[::ffff:127.0.0.1]:9"] {
@@ -174,17 +174,17 @@ mod tests {
             "",
             ":9000",
         ] {
-            check(false, LOOPBACK, &[host], Refusal::OtherHost);
-            check(true, REACHABLE, &[host], Refusal::OtherHost);
+            check(false, LOOPBACK, &[host], Denial::OtherHost);
+            check(true, REACHABLE, &[host], Denial::OtherHost);
         }
-        check(false, LOOPBACK, &[], Refusal::OtherHost);
-        check(false, LOOPBACK, &["localhost", "evil.example"], Refusal::OtherHost);
+        check(false, LOOPBACK, &[], Denial::OtherHost);
+        check(false, LOOPBACK, &["localhost", "evil.example"], Denial::OtherHost);
     }
 
     #[test]
     fn the_number_of_another_machine_is_refused_on_loopback_only() {
         for host in ["10.0.0.7:9000", "[2001:db8::1]:9000"] {
-            check(false, LOOPBACK, &[host], Refusal::OtherHost);
+            check(false, LOOPBACK, &[host], Denial::OtherHost);
             check(true, REACHABLE, &[host], None);
         }
     }
@@ -208,7 +208,7 @@ mod tests {
             assert_eq!(judge(method, origin), None, "{method} {origin:?}");
         }
         for origin in ["http://evil.example", "null", "http://localhost:8080"] {
-            assert_eq!(judge(&Method::POST, Some(origin)), Some(Refusal::OtherOrigin), "{origin}");
+            assert_eq!(judge(&Method::POST, Some(origin)), Some(Denial::OtherOrigin), "{origin}");
         }
     }
 }

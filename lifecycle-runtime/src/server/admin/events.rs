@@ -22,7 +22,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::observe::view::{EventLog, Reading, View};
+use crate::observe::view::{EventLog, Reading, RunView};
 use crate::server::connection::Connection;
 use crate::server::extract::of_the_framework;
 
@@ -78,7 +78,7 @@ impl EventClients {
 /// Answers by the events that are kept and those that happen, or by those that follow the one that
 /// the client has seen last.
 pub(super) async fn follow(request: HttpRequest) -> Result<HttpResponse, Error> {
-    let log = of_the_framework::<View>(&request)?.events().clone();
+    let log = of_the_framework::<RunView>(&request)?.events().clone();
     let clients = of_the_framework::<EventClients>(&request)?.clone();
     let seen = request.headers().get("last-event-id").map(|id| id.to_str().unwrap_or_default());
     let mut follower = Follower::new(log, clients, seen);

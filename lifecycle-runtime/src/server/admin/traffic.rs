@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::json;
 use crate::event::as_millis;
-use crate::observe::view::View;
+use crate::observe::view::RunView;
 use crate::server::connection::ConnectionKind;
 use crate::server::extract::of_the_framework;
 use crate::server::open::{OpenServer, OpenServers};
@@ -96,7 +96,7 @@ pub(super) async fn requests(request: HttpRequest) -> Result<HttpResponse, Error
     }
     requests.sort_by_key(|request| std::cmp::Reverse(request.age));
     requests.truncate(SHOWN);
-    let now = of_the_framework::<View>(&request)?.now();
+    let now = of_the_framework::<RunView>(&request)?.now();
     Ok(shown(&RequestsJson { now, count, left_out: count - requests.len(), requests }))
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn requests(request: HttpRequest) -> Result<HttpResponse, Error
 pub(super) async fn connections(request: HttpRequest) -> Result<HttpResponse, Error> {
     let servers = of_the_framework::<OpenServers>(&request)?.all();
     let servers = join_all(servers.into_iter().map(counted)).await;
-    Ok(shown(&ConnectionsJson { now: of_the_framework::<View>(&request)?.now(), servers }))
+    Ok(shown(&ConnectionsJson { now: of_the_framework::<RunView>(&request)?.now(), servers }))
 }
 
 /// Has each worker of a server count its connections.

@@ -93,7 +93,10 @@ fn connections_are_counted_by_worker_protocol_and_state() {
     let mut idle = Connection::to(&address).expect("it listens");
     idle.send("GET /").expect("it listens");
     idle.response().expect("a response");
-    let counted = |state: &str, count: usize| json!({ "protocol": "http/1.1", "state": state, "count": count });
+    let counted = |state: &str, count: usize| {
+        let protocol = "http/1.1";
+        json!({ "protocol": protocol, "state": state, "count": count })
+    };
     let expected = json!([counted("idle", 1), counted("in_flight", 1)]);
     let is_expected = |it: &Value| it["servers"][0]["workers"][0]["connections"] == expected;
     let connections = wait_for(&mut program, "/connections", is_expected);

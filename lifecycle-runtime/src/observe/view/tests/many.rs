@@ -14,7 +14,7 @@ use crate::hook::{
 use crate::observe::health::Checks;
 use crate::observe::live::Live;
 use crate::observe::report::Recorder;
-use crate::observe::view::{About, EventLog, Shown, View};
+use crate::observe::view::{About, EventLog, RunView, Shown};
 use crate::plan::{Plan, sample};
 
 const MANY: u64 = 10_000;
@@ -78,7 +78,7 @@ fn many_hooks_are_shown() {
     let checks = Checks::default();
     let live = Live::new(recorder.clone(), checks.clone());
     let (events, about, began) = (EventLog::new(), About::default(), Instant::now());
-    let view = View::new(Shown { plan, recorder, checks, live, events, about, began });
+    let view = RunView::new(Shown { plan, recorder, checks, live, events, about, began });
     let count = |document: &str, list: &str| {
         let document: Value = serde_json::from_str(document).expect("JSON");
         document[list].as_array().expect("a list").len() as u64

@@ -11,8 +11,8 @@ use crate::observe::report::Recorder;
 use crate::observe::view::timeline::{PhasePaths, TimelineJson};
 use crate::plan::{Plan, sample};
 
-const PLAN: &str = "start db; service pump needs db; ready announce; drain withdraw; stop close of db; \
-                    stop flush needs db; stop audit needs lost; start lost";
+const PLAN: &str = "start db; service pump needs db; ready announce; drain withdraw; \
+                    stop close of db; stop flush needs db; stop audit needs lost; start lost";
 
 /// Run that is recorded event by event.
 struct Recorded {

@@ -304,18 +304,18 @@ fn each_setting_has_a_value_and_an_origin() {
         let name = variable.setting();
         assert_eq!(settings.contains_key(&*name), !others.contains(&&*name), "{name}");
     }
-    assert!(settings.values().all(|setting| setting.from == Origin::Default));
+    assert!(settings.values().all(|setting| setting.from == SettingOrigin::Default));
     let mut config = check(&[("LIFECYCLE_GRACE", "40s")]).expect("valid");
-    config.origins.note("console", Origin::Builder);
+    config.origins.note("console", SettingOrigin::Builder);
     config.adapt_to(crate::process::config::Platform::Kubernetes, true);
     let settings = config.in_force();
     let of = |name: &str| (settings[name].value.clone(), settings[name].from);
-    assert_eq!(of("grace"), (40_000.0.into(), Origin::Environment));
-    assert_eq!(of("drain_delay"), (5_000.0.into(), Origin::Platform));
-    assert_eq!(of("console"), ("auto".into(), Origin::Builder));
-    assert_eq!(of("drain_timeout"), (serde_json::Value::Null, Origin::Default));
-    assert_eq!(config.origin_for_server("workers", true), Origin::Builder);
-    assert_eq!(config.origin_for_server("workers", false), Origin::Default);
+    assert_eq!(of("grace"), (40_000.0.into(), SettingOrigin::Environment));
+    assert_eq!(of("drain_delay"), (5_000.0.into(), SettingOrigin::Platform));
+    assert_eq!(of("console"), ("auto".into(), SettingOrigin::Builder));
+    assert_eq!(of("drain_timeout"), (serde_json::Value::Null, SettingOrigin::Default));
+    assert_eq!(config.origin_for_server("workers", true), SettingOrigin::Builder);
+    assert_eq!(config.origin_for_server("workers", false), SettingOrigin::Default);
     let config = check(&[("LIFECYCLE_WORKERS", "2")]).expect("valid");
-    assert_eq!(config.origin_for_server("workers", true), Origin::Environment);
+    assert_eq!(config.origin_for_server("workers", true), SettingOrigin::Environment);
 }
