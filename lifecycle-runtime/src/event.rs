@@ -25,7 +25,9 @@ pub(crate) use delivery::{Events, Observers};
 pub use failure::{HookFailure, LastRun, StartFailure};
 pub use request::{RequestInfo, ResponseFailure, TaskPanic};
 pub use stall::{RuntimeName, StalledPart};
-pub(crate) use text::{NAMED, as_millis, held, listed, millis, over_budget, readable};
+pub(crate) use text::{
+    NAMED, as_millis, as_millis_if_any, held, listed, millis, over_budget, readable,
+};
 pub use traffic::{Connections, Requests, Tasks, Traffic};
 pub use wait::Wait;
 
@@ -95,7 +97,7 @@ pub enum Event {
         /// The address, as a URL: `http://127.0.0.1:8080`, `https://…`, `unix:/run/app.sock`.
         url: String,
     },
-    /// The probes are answered here, from now until the end.
+    /// The listener for operators answers here, probes included, from now until the end.
     #[non_exhaustive]
     AdminListening {
         /// The address, as a URL.

@@ -9,6 +9,7 @@
 //! | [`run`] | the order of a run, from the first hook to the exit code |
 //! | [`clients`] | the view of each client during a stop |
 //! | [`probes`] | `/livez`, `/readyz`, `/startupz` and health checks |
+//! | [`admin`] | the listener for operators: what goes on, as JSON and as a stream of events |
 //! | [`settings`] | environment variables and builder methods |
 //! | [`logging`] | `tracing` and the console |
 //! | [`databases`] | pools, migrations, and SQLite in tests |
@@ -38,6 +39,7 @@ macro_rules! pages {
 }
 
 pages! {
+    admin "admin.md"
     balancers "balancers.md"
     clients "clients.md"
     coming_from "coming-from.md"

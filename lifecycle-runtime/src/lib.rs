@@ -143,5 +143,6 @@ pub use lifecycle_macros::{
 };
 pub use observe::report;
 pub use process::config::ConsoleFormat;
+pub use process::info::Info;
 pub use report::Report;
 pub use server::{BackgroundTasks, Http, probes};

@@ -1,5 +1,6 @@
 //! Builder of a program's life: its hooks, its servers and its settings, and the call that runs it.
 
+mod admin;
 mod deadlines;
 mod drain;
 mod drive;
@@ -33,8 +34,9 @@ use crate::hook::stop::StopHandle;
 use crate::observe::report::Report;
 use crate::plan::{Plan, PlanError, with_teardowns};
 use crate::process::config::Config;
+use crate::process::info::Info;
 use crate::process::registry;
-use crate::server::{Http, IntoHttp};
+use crate::server::{AdminRoutes, Http, IntoHttp};
 
 /// Builder and runner of a process's life: the registered hooks, the servers, and their settings.
 ///
@@ -67,6 +69,8 @@ use crate::server::{Http, IntoHttp};
 /// | variable | method | default |
 /// |---|---|---|
 /// | `LIFECYCLE_ADMIN` | [`admin`] | none |
+/// | `LIFECYCLE_ADMIN_DETAILS` | [`admin_details`] | `off` |
+/// | `LIFECYCLE_ADMIN_HOSTS` | [`admin_hosts`] | none |
 /// | `LIFECYCLE_BIND` | [`Http::bind`] | `127.0.0.1:8080` |
 /// | `LIFECYCLE_CONSOLE` | [`console`] | `auto`; or `on`, `off` |
 /// | the same | [`console_format`] | `plain`; or `time`, `json` |
@@ -90,6 +94,8 @@ use crate::server::{Http, IntoHttp};
 /// one of `text`, `snapshot`, `mermaid`, `dot` and `json`.
 ///
 /// [`admin`]: Self::admin
+/// [`admin_details`]: Self::admin_details
+/// [`admin_hosts`]: Self::admin_hosts
 /// [`console`]: Self::console
 /// [`console_format`]: Self::console_format
 /// [`drain_delay`]: Self::drain_delay
@@ -122,6 +128,8 @@ pub struct Lifecycle {
     pub(crate) on_report: OnReport,
     signals: bool,
     pub(crate) handle: StopHandle,
+    info: Option<Info>,
+    admin_routes: Vec<AdminRoutes>,
 }
 
 impl Default for Lifecycle {
@@ -148,6 +156,8 @@ impl Lifecycle {
             on_report: OnReport::default(),
             signals: true,
             handle: StopHandle::new(),
+            info: None,
+            admin_routes: Vec::new(),
         }
     }
 

@@ -6,3 +6,4 @@ pub(crate) mod live;
 pub mod report;
 pub(crate) mod report_files;
 pub(crate) mod trace;
+pub(crate) mod view;

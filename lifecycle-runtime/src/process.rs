@@ -2,6 +2,7 @@
 //! it.
 
 pub(crate) mod config;
+pub(crate) mod info;
 pub(crate) mod registry;
 pub(crate) mod signals;
 pub(crate) mod stalls;

@@ -6,13 +6,16 @@
 mod accept;
 mod accepted;
 mod address;
+mod admin;
 mod connection;
 mod extract;
 mod factory;
 mod http2;
+mod in_force;
 mod linger;
 #[cfg(feature = "testing")]
 mod memory;
+mod open;
 mod packets;
 mod probes;
 mod secure;
@@ -29,7 +32,6 @@ mod transport;
 mod wakes;
 mod worker;
 
-use actix_web::App;
 use actix_web::body::MessageBody;
 #[cfg(feature = "testing")]
 pub(crate) use actix_web::dev::ServiceResponse;
@@ -39,16 +41,18 @@ pub(crate) use actix_web::test::TestRequest;
 use crate::hook::HookMeta;
 use crate::hook::scope::Scope;
 use crate::observe::health::Health;
+use crate::observe::view::RunView;
 use crate::process::config::{Config, ConfigError};
 use crate::process::stalls::StallTracker;
 pub(crate) use accept::Obstacle;
 pub(crate) use address::Taken;
 use address::{BindError, Bound};
+pub(crate) use admin::{AdminRoutes, AdminSpec, ServiceConfig};
 use factory::AppFactory;
 pub use factory::BuildApp;
 #[cfg(feature = "testing")]
 pub(crate) use memory::{BuildInMemory, InMemory};
-use probes::ForOperators;
+pub(crate) use open::OpenServers;
 pub use probes::probes;
 use secure::Secure;
 use service::Make;
@@ -97,6 +101,9 @@ pub(crate) struct AppContext {
     pub(crate) health: Health,
     pub(crate) tasks: TaskSet,
     pub(crate) stalls: StallTracker,
+    pub(crate) view: RunView,
+    /// Servers of the program, for its operators.
+    pub(crate) servers: OpenServers,
 }
 
 #[derive(Default)]
@@ -109,10 +116,6 @@ enum Protocol {
     Rustls(Box<rustls::ServerConfig>),
 }
 
-/// Number of descriptors that each address of the probes holds in reserve, in case the process has
-/// none left.
-const ADMIN_RESERVE: usize = 4;
-
 impl Http {
     /// Returns a server for the app that `factory` builds, once for each worker thread and address.
     ///
@@ -124,18 +127,31 @@ impl Http {
         T: AppFactory<B> + 'static,
         B: MessageBody + 'static,
     {
+        #[cfg(feature = "testing")]
+        let memory = Some(memory::memory(factory.clone()));
+        let apps: Apps = Box::new(move |app_context| {
+            let (factory, app_context) = (factory.clone(), app_context.clone());
+            service::make(move || app_context.app(&factory))
+        });
         Self {
-            #[cfg(feature = "testing")]
-            memory: Some(memory::memory(factory.clone())),
-            apps: Box::new(move |app_context| {
-                let (factory, app_context) = (factory.clone(), app_context.clone());
-                service::make(move || app_context.app(&factory))
-            }),
             uses: F::dependencies(),
+            #[cfg(feature = "testing")]
+            memory,
+            ..Self::of(apps)
+        }
+    }
+
+    /// Returns a server for these apps, with the default settings.
+    fn of(apps: Apps) -> Self {
+        Self {
+            apps,
+            uses: Vec::new(),
             addresses: Vec::new(),
             setting: "`bind` or LIFECYCLE_BIND",
             protocol: Protocol::default(),
             settings: Settings::default(),
+            #[cfg(feature = "testing")]
+            memory: None,
         }
     }
 
@@ -188,15 +204,6 @@ impl Http {
     pub fn rustls_0_23(mut self, config: rustls::ServerConfig) -> Self {
         self.protocol = Protocol::Rustls(Box::new(config));
         self
-    }
-
-    /// Returns a server of the probes alone, which has to answer even when nothing else does.
-    pub(crate) fn admin(address: &str) -> Self {
-        let http = Self::new(|| App::new().app_data(ForOperators).configure(probes))
-            .bind(address)
-            .workers(1);
-        let settings = Settings { reserve: ADMIN_RESERVE, ..http.settings };
-        Self { setting: "`admin` or LIFECYCLE_ADMIN", settings, ..http }
     }
 
     /// Takes the builder of the app that answers in memory.
@@ -323,6 +330,8 @@ impl Protocol {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::App;
+
     use super::*;
 
     #[track_caller]

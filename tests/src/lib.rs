@@ -49,6 +49,7 @@ macro_rules! pages {
 // `lifecycle-tests-databases` includes `databases.md`, and the code of `testing.md` stands in
 // `tests/guide.rs`.
 pages! {
+    Admin "admin.md"
     Balancers "balancers.md"
     Clients "clients.md"
     ComingFrom "coming-from.md"

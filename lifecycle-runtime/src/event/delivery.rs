@@ -132,6 +132,11 @@ impl Events {
         }
     }
 
+    /// Returns the beginning of the run, from which events count their time.
+    pub(crate) fn began(&self) -> Instant {
+        self.began
+    }
+
     pub(crate) fn emit(&self, event: &Event) {
         self.emit_at(Instant::now(), event);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 use super::ScaledLimit;
 use crate::hook::{HookMeta, Kind};
@@ -83,6 +83,15 @@ pub(crate) fn as_millis<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(millis(*duration))
+}
+
+/// Serializes a duration as milliseconds, and an unknown one as null.
+#[allow(clippy::ref_option, reason = "serde's signature")]
+pub(crate) fn as_millis_if_any<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    duration.map(millis).serialize(serializer)
 }
 
 /// Returns a duration for people: `4.2 s`, `12 ms`, `250 µs`, `3 min 20 s`.

@@ -145,6 +145,13 @@ pub struct MissingValue {
     known: bool,
 }
 
+impl MissingValue {
+    /// Returns `true` if the hook is part of the run, and has a value at another time.
+    pub(crate) fn is_of_run(&self) -> bool {
+        self.known
+    }
+}
+
 impl fmt::Display for MissingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hook = self.hook.label();

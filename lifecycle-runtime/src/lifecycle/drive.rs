@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use tokio::runtime::Runtime;
@@ -23,6 +24,10 @@ use crate::observe::trace;
 use crate::plan::{Timetable, last_words};
 use crate::process::watchdog::WatchdogHandle;
 use crate::server::{Opening, Serving};
+
+/// Time for which the end of a run waits until the last events are sent to all clients that follow
+/// them. One that reads has made room for them long before.
+const LAST_EVENTS: Duration = Duration::from_millis(250);
 
 /// Run whose hooks have all ended. Only values that others hold, and the report, are left.
 pub(super) struct EndedRun {
@@ -139,10 +144,19 @@ impl EndedRun {
         self.run.enter(State::Stopped);
         self.run.deliver_events().await;
         let report = self.report();
-        for server in self.admin {
-            server.close().await;
-        }
+        self.close_admin().await;
         report
+    }
+
+    /// Closes the listener for operators, once the last events have been sent to its clients.
+    async fn close_admin(&mut self) {
+        let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now)
+            + last_words(self.run.config.grace) / 2;
+        let limit = deadline.min(Instant::now() + LAST_EVENTS);
+        // A client that does not read them is left behind.
+        let _ = timeout_at(limit, self.run.app_context.view.events().end()).await;
+        let admin = std::mem::take(&mut self.admin);
+        all(admin.into_iter().map(|server| server.close().boxed())).await;
     }
 
     /// Drops the values that are left, shuts the runtime of the hooks down, and returns the report.
@@ -155,8 +169,6 @@ impl EndedRun {
             hooks.shutdown_background();
             return report;
         }
-        let admin = std::mem::take(&mut self.admin);
-        block_on(own, all(admin.into_iter().map(|server| server.close().boxed())));
         let deadline = self.run.progress.borrow().deadline.unwrap_or_else(Instant::now);
         let left = (deadline + last_words(self.run.config.grace) / 2)
             .saturating_duration_since(Instant::now());
@@ -165,7 +177,9 @@ impl EndedRun {
         self.run.emit_late_failure();
         self.run.enter(State::Stopped);
         block_on(own, self.run.deliver_events());
-        self.report()
+        let report = self.report();
+        block_on(own, self.close_admin());
+        report
     }
 
     fn report(&mut self) -> Report {

@@ -14,6 +14,7 @@ use super::progress::report_obstacles;
 use super::run::{Run, RunSwitches};
 use crate::engine::executor::{CriticalPath, Executor, Interrupted, StartError};
 use crate::event::{Event, StartFailure, Traffic};
+use crate::hook::Phase;
 use crate::hook::state::State;
 use crate::hook::stop::{Asked, ServerEnd, StopCause, stop_asked};
 use crate::hook::task::all;
@@ -74,7 +75,7 @@ impl RunPhases<'_> {
     async fn startup(&self, executor: &mut Executor, limit: Instant) -> Option<CriticalPath> {
         executor.trace_below(start_span());
         match executor.start(limit).await {
-            Ok(path) => Some(path),
+            Ok(path) => Some(self.over(Phase::Startup, path)),
             Err((error, left)) => {
                 self.end_start(&error, State::Stopping, false);
                 executor.stop_services_with_drain();
@@ -166,7 +167,7 @@ impl RunPhases<'_> {
             }
         };
         let drain = self.drain_all(executor, serving, left, self.run.handle.asked()).await;
-        (path, drain)
+        (path, self.over(Phase::Drain, drain))
     }
 
     /// Runs the ready hooks and the first readiness checks, enters the state `Ready`, and waits for
@@ -178,7 +179,7 @@ impl RunPhases<'_> {
         limit: Instant,
     ) -> (CriticalPath, Result<StopCause, (StartError, Interrupted)>) {
         let path = match executor.make_ready(limit).await {
-            Ok(path) => path,
+            Ok(path) => self.over(Phase::Ready, path),
             Err(end) => return (CriticalPath::new(), Err(end)),
         };
         if let Some(cause) = self.run.check_readiness(limit).await {
@@ -213,7 +214,13 @@ impl RunPhases<'_> {
             self.run.live.add(move |_| awaited.now());
         }
         let time = self.phase_time(self.timetable.shutdown_budget(), self.deadline());
-        executor.stop(time).await
+        self.over(Phase::Shutdown, executor.stop(time).await)
+    }
+
+    /// Shows operators the critical path of a phase that is over.
+    fn over(&self, phase: Phase, path: CriticalPath) -> CriticalPath {
+        self.run.app_context.view.phase_over(phase, path.clone());
+        path
     }
 
     /// Emits the addresses of open servers, and shows their requests and obstacles from now on.
@@ -227,6 +234,7 @@ impl RunPhases<'_> {
         let tasks = app_context.tasks.clone();
         live.add(move |_| tasks.now().into_iter().collect());
         for server in serving {
+            app_context.servers.add(server.for_operators());
             let tables = server.tables.clone();
             live.add(move |state| tables.now(state));
             let obstacle = server.obstacle.clone();

@@ -16,9 +16,11 @@ use crate::hook::stop::{StopCause, StopHandle, stop_asked};
 use crate::hook::task::thread;
 use crate::observe::console::{Console, LAST_WORDS};
 use crate::observe::report::Report;
+use crate::observe::view::About;
 use crate::plan::Plan;
 use crate::process::config::{Config, ConfigError, Platform};
-use crate::server::{Http, HttpError, Taken};
+use crate::process::info::Info;
+use crate::server::{AdminRoutes, AdminSpec, Http, HttpError, Taken};
 
 /// Run that is ready to begin, with its servers.
 pub(super) struct Prepared {
@@ -64,6 +66,7 @@ pub(super) async fn prepare(
         console.say(&line);
     }
     let others = std::mem::take(&mut lifecycle.observers);
+    let info = lifecycle.info.take().unwrap_or_else(Info::of_executable);
     let cause = lifecycle.handle.cause();
     if let Some(cause) = cause {
         return Err(Refusal::stopped(cause).report(console).await);
@@ -90,7 +93,12 @@ pub(super) async fn prepare(
     if let Some(line) = isolation(cfg!(panic = "abort")) {
         console.say(line);
     }
-    let options = RunOptions::new(hooks, &config, !servers.apps.is_empty());
+    let about = About {
+        info,
+        settings: config.in_force(),
+        servers: servers.apps.iter().map(|server| server.in_force(&config)).collect(),
+    };
+    let options = RunOptions::new(hooks, &config, about);
     let mut run = Run::new(config, Arc::new(plan), handle, observers, console, options);
     run.inbox = inbox;
     if let Some(exceeded) = exceeded {
@@ -207,10 +215,11 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
         delay: timetable.scaled_delay(),
         limits,
     });
-    let servers = bound(lifecycle.servers, config).map_err(|error| match error {
-        HttpError::Config(error) => Refusal::invalid(error.to_string()),
-        HttpError::Bind(error) => Refusal::unprepared(error),
-    })?;
+    let servers =
+        bound(lifecycle.servers, lifecycle.admin_routes, config).map_err(|error| match error {
+            HttpError::Config(error) => Refusal::invalid(error.to_string()),
+            HttpError::Bind(error) => Refusal::unprepared(error),
+        })?;
     Ok(Checked { plan, exceeded, servers })
 }
 
@@ -240,7 +249,11 @@ fn ignored(config: &Config) -> Option<String> {
 }
 
 /// Takes every server's addresses.
-fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Servers, HttpError> {
+fn bound(
+    mut servers: Vec<Http>,
+    routes: Vec<AdminRoutes>,
+    config: &Config,
+) -> Result<Servers, HttpError> {
     match &mut servers[..] {
         // Several programs may share an environment, so this is no mistake.
         [] => {}
@@ -256,11 +269,11 @@ fn bound(mut servers: Vec<Http>, config: &Config) -> Result<Servers, HttpError> 
     let mut taken = Taken::default();
     let apps =
         servers.into_iter().map(|server| server.bound(&mut taken)).collect::<Result<_, _>>()?;
-    let admin = config
-        .admin
-        .as_deref()
-        .map(|address| Http::admin(address).bound(&mut taken))
-        .transpose()?;
+    let admin = config.admin.clone().map(|address| {
+        let (details, hosts) = (config.admin_details, config.admin_hosts.clone());
+        Http::admin(AdminSpec { address, details, hosts, routes }).bound(&mut taken)
+    });
+    let admin = admin.transpose()?;
     Ok(Servers { apps, admin })
 }
 

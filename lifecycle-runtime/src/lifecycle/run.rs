@@ -20,10 +20,11 @@ use crate::observe::console::Console;
 use crate::observe::health::{Audience, Checks, Health};
 use crate::observe::live::Live;
 use crate::observe::report::Recorder;
+use crate::observe::view::{About, EventLog, RunView, Shown};
 use crate::plan::Plan;
 use crate::process::config::Config;
 use crate::process::stalls::{StallMonitor, StallTracker, WatchedRuntime};
-use crate::server::{AppContext, BoundHttp, TaskSet};
+use crate::server::{AppContext, BoundHttp, OpenServers, TaskSet};
 
 /// Part of the grace period for which a stop waits for the owners of all held values together. With
 /// the default grace period, this is as long as for a quiet client.
@@ -60,6 +61,8 @@ pub(crate) struct RunOptions {
     /// Gate that decides when steps that wait for nothing may begin.
     pub(crate) gate: Option<Arc<dyn StepGate>>,
     pub(crate) switches: RunSwitches,
+    /// The program, for its operators.
+    pub(crate) about: About,
 }
 
 /// Switches of a run, which differ in tests.
@@ -78,7 +81,7 @@ pub(crate) struct RunSwitches {
 
 impl RunOptions {
     /// Makes the options of a program, whose hooks run on this runtime.
-    pub(super) fn new(hooks: HookRuntime, config: &Config, serves: bool) -> Self {
+    pub(super) fn new(hooks: HookRuntime, config: &Config, about: About) -> Self {
         let work: Work = Arc::new(|hook, scope| (hook.run)(scope));
         Self {
             work,
@@ -87,10 +90,11 @@ impl RunOptions {
             gate: None,
             switches: RunSwitches {
                 is_patient: true,
-                serves,
+                serves: !about.servers.is_empty(),
                 ends_with_services: !config.keep_running,
                 is_interactive: std::io::stdin().is_terminal() || std::io::stderr().is_terminal(),
             },
+            about,
         }
     }
 }
@@ -118,12 +122,27 @@ impl Run {
         // The recorder comes first: an observer that reacts to an event and asks for the state has
         // to find the event recorded.
         observers.own.insert(0, Arc::new(recorder.clone()));
+        let log = EventLog::new();
+        if config.admin.is_some() {
+            observers.own.insert(1, Arc::new(log.clone()));
+        }
+        let events = Events::new(observers);
         let checks = Checks::new(plan.of_kind(Kind::HealthCheck));
         let stalls = StallTracker::new(config.stall_limits);
         let live = Live::new(recorder.clone(), checks.clone(), stalls.clone());
         let (ailing, waits, lost) = (live.clone(), live.clone(), live.clone());
         let scope = Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone());
-        let RunOptions { work, hooks, jitter, gate, switches } = options;
+        let RunOptions { work, hooks, jitter, gate, switches, about } = options;
+        let view = RunView::new(Shown {
+            plan: Arc::clone(&plan),
+            recorder: recorder.clone(),
+            checks: checks.clone(),
+            stalls: stalls.clone(),
+            live: live.clone(),
+            events: log,
+            about,
+            began: events.began(),
+        });
         let app_context = AppContext {
             tasks: TaskSet::new(hooks.clone()),
             scope: scope.clone(),
@@ -140,20 +159,14 @@ impl Run {
             )
             .with_notes(move || lost.lost_services()),
             stalls,
+            view,
+            servers: OpenServers::default(),
         };
         Self {
             config,
             inbox: Inbox::of(plan.of_kind(Kind::Signal)),
             first_checks: FirstChecks::of(&plan),
-            engine: Arc::new(Engine {
-                plan,
-                scope,
-                work,
-                hooks,
-                events: Events::new(observers),
-                jitter,
-                gate,
-            }),
+            engine: Arc::new(Engine { plan, scope, work, hooks, events, jitter, gate }),
             handle,
             live,
             console,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Lifecycle;
-use crate::process::config::{ConsoleFormat, LONGEST};
+use crate::process::config::{ConsoleFormat, LONGEST, SettingOrigin};
 
 impl Lifecycle {
     /// Sets the time for the whole stop, from the signal to the end of the process. The default is
@@ -16,15 +16,14 @@ impl Lifecycle {
     /// refused, with exit code 2.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = grace.min(LONGEST);
-        self.config.grace_is_set = true;
-        self
+        self.set_by_builder("grace")
     }
 
     /// Sets the time for the whole start, from the first startup hook to the last ready hook; 60 s
     /// by default. A start that takes longer has failed. Zero is refused, with exit code 2.
     pub fn startup_timeout(mut self, timeout: Duration) -> Self {
         self.config.startup_timeout = timeout.min(LONGEST);
-        self
+        self.set_by_builder("startup_timeout")
     }
 
     /// Sets the time for requests to finish, which begins when the listeners close: after the drain
@@ -40,7 +39,7 @@ impl Lifecycle {
     /// use flows on to the shutdown hooks.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.config.drain_timeout = Some(timeout.min(LONGEST));
-        self
+        self.set_by_builder("drain_timeout")
     }
 
     /// Sets the time for which the servers still accept connections once the stop has begun and the
@@ -57,8 +56,7 @@ impl Lifecycle {
     /// unless they have `stop_on = "drain"`: one of them may listen by itself.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.config.drain_delay = delay.min(LONGEST);
-        self.config.drain_delay_is_set = true;
-        self
+        self.set_by_builder("drain_delay")
     }
 
     /// Sets the time for which a connection without a request in flight stays open after the
@@ -73,17 +71,39 @@ impl Lifecycle {
     /// The window also bounds the margin of a handshake that is under way when the listener closes.
     pub fn quiet_window(mut self, window: Duration) -> Self {
         self.config.quiet_window = window.min(LONGEST);
-        self
+        self.set_by_builder("quiet_window")
     }
 
-    /// Answers the [`probes`](crate::probes) on this address, too: `127.0.0.1:9000`, or any other
-    /// form that [`Http::bind`](crate::Http::bind) takes.
+    /// Answers the [`probes`](crate::probes) on this address, too, and shows operators [what goes
+    /// on](crate::guide::admin): `127.0.0.1:9000`, or any other form that
+    /// [`Http::bind`](crate::Http::bind) takes.
     ///
-    /// The probes have a listener and a thread of their own. They answer before the first hook
-    /// runs, while requests or hooks block every other thread, and until the process ends.
+    /// That listener has a thread of its own. It answers before the first hook runs, while requests
+    /// or hooks block every other thread, and until the process ends. On an address that is no
+    /// loopback address and no Unix socket, it answers only the probes, unless
+    /// [`admin_details`](Self::admin_details) is on.
     pub fn admin(mut self, address: impl Into<String>) -> Self {
         self.config.admin = Some(address.into());
-        self
+        self.set_by_builder("admin")
+    }
+
+    /// Shows everything on the listener of [`admin`](Self::admin) even if its address is no
+    /// loopback address, to anybody who reaches it: paths, errors, the settings. Off by default.
+    /// `LIFECYCLE_ADMIN_DETAILS` overrides it.
+    pub fn admin_details(mut self, details: bool) -> Self {
+        self.config.admin_details = details;
+        self.set_by_builder("admin_details")
+    }
+
+    /// Sets host names by which clients may ask the listener of [`admin`](Self::admin), besides
+    /// `localhost` and IP addresses; none by default. `LIFECYCLE_ADMIN_HOSTS` overrides them.
+    ///
+    /// A request that names another host gets 421, so that a page on the web can't read the answers
+    /// by a name of its own that leads here (DNS rebinding). A text that is no host name is refused
+    /// with exit code 2.
+    pub fn admin_hosts(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.admin_hosts = names.into_iter().map(Into::into).collect();
+        self.set_by_builder("admin_hosts")
     }
 
     /// Lets `/readyz` still answer 200 while requests are drained; off by default, so that load
@@ -93,7 +113,7 @@ impl Lifecycle {
     /// ones: keep readiness on if that fallback matters more.
     pub fn ready_while_draining(mut self, ready: bool) -> Self {
         self.config.ready_while_draining = ready;
-        self
+        self.set_by_builder("ready_while_draining")
     }
 
     /// Sets the time after which a thread that does not go on is reported; 5 s by default. Zero is
@@ -114,7 +134,7 @@ impl Lifecycle {
     /// runtime, whose clock may be paused.
     pub fn stall_after(mut self, after: Duration) -> Self {
         self.config.stall_limits.after = after.min(LONGEST);
-        self
+        self.set_by_builder("stall_after")
     }
 
     /// Sets the time after which `/livez` answers 503 because the hooks' runtime, or all workers of
@@ -131,7 +151,7 @@ impl Lifecycle {
     /// ```
     pub fn stall_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.config.stall_limits.timeout = timeout.into().map(|time| time.min(LONGEST));
-        self
+        self.set_by_builder("stall_timeout")
     }
 
     /// Switches the lines on stderr that report events. By default (`LIFECYCLE_CONSOLE=auto`) they
@@ -157,7 +177,7 @@ impl Lifecycle {
     /// them. A line is cut after 16 KiB.
     pub fn console(mut self, console: bool) -> Self {
         self.config.console = console.into();
-        self
+        self.set_by_builder("console")
     }
 
     /// Sets the form of the lines on stderr; [`Plain`](ConsoleFormat::Plain) by default.
@@ -167,7 +187,7 @@ impl Lifecycle {
     /// or behind the choice of events: `LIFECYCLE_CONSOLE=on,json`.
     pub fn console_format(mut self, format: ConsoleFormat) -> Self {
         self.config.outputs.console = format;
-        self
+        self.set_by_builder("console_format")
     }
 
     /// Writes the [report](crate::Report) of the run to this file at the end, as
@@ -189,7 +209,7 @@ impl Lifecycle {
     /// Something other than a file, such as a pipe, is refused.
     pub fn report_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.config.outputs.report = Some(path.into());
-        self
+        self.set_by_builder("report")
     }
 
     /// Refuses a plan whose stop may take longer than the grace period [at
@@ -197,7 +217,7 @@ impl Lifecycle {
     /// its hooks are scaled then, and the start warns about it.
     pub fn strict_budget(mut self, strict: bool) -> Self {
         self.config.strict_budget = strict;
-        self
+        self.set_by_builder("strict_budget")
     }
 
     /// Lets a program without a server go on after all of its services have ended well, until it is
@@ -207,7 +227,7 @@ impl Lifecycle {
     /// A program without services goes on in any case.
     pub fn keep_running(mut self, keep: bool) -> Self {
         self.config.keep_running = keep;
-        self
+        self.set_by_builder("keep_running")
     }
 
     /// Makes the run listen for signals; on by default.
@@ -224,6 +244,12 @@ impl Lifecycle {
     /// that stop do to the process what they do to any, and the others do nothing.
     pub fn signals(mut self, signals: bool) -> Self {
         self.signals = signals;
+        self
+    }
+
+    /// Notes that the program has set this setting.
+    fn set_by_builder(mut self, setting: &str) -> Self {
+        self.config.origins.note(setting, SettingOrigin::Builder);
         self
     }
 }

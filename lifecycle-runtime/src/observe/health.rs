@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::sync::watch;
 
-pub(crate) use checks::Checks;
-use checks::{CheckReport, Freshness};
+use checks::CheckReport;
+pub(crate) use checks::{CheckHistory, Checks, Freshness};
 
 use crate::hook::state::State;
 use crate::hook::stop::Progress;
@@ -116,7 +116,7 @@ impl Health {
             reason,
             waiting_for,
             notes: if has_notes { notes() } else { Vec::new() },
-            checks: self.checks.of(probe, self.freshness(state)),
+            checks: self.checks.of(probe, Freshness::of(state, self.stalls.limits().after)),
         };
         // The body has only plain texts, so that this can't fail.
         Answer { passes, body: serde_json::to_string(&body).unwrap_or_default() }
@@ -152,15 +152,8 @@ impl Health {
             Probe::Readiness => Some((self.services)().join(", ")).filter(|text| !text.is_empty()),
             Probe::Liveness | Probe::Startup => None,
         };
-        stall.or_else(services).or_else(|| self.checks.reason(probe, self.freshness(state)))
-    }
-
-    /// Returns whether results of checks grow old in this state: in a stop no check runs any more.
-    fn freshness(&self, state: State) -> Freshness {
-        if state < State::Draining {
-            Freshness::Within(self.stalls.limits().after)
-        } else {
-            Freshness::Any
-        }
+        stall
+            .or_else(services)
+            .or_else(|| self.checks.reason(probe, Freshness::of(state, self.stalls.limits().after)))
     }
 }

@@ -18,7 +18,7 @@ use crate::hook::stop::StopCause;
 pub use forced::{ForcedExit, ForcedExitCause};
 use hooks::as_text;
 pub use hooks::{HeldReport, HookReport, RecurringReport, ServiceReport, StallReport};
-pub(crate) use recorder::{Recorder, Standing};
+pub(crate) use recorder::{Recorder, RunRecord, Standing};
 
 /// Report of a run, from its first hook to its last.
 ///

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::render::listed;
+use super::render::{Waits, listed};
 use super::{Plan, timetable};
 use crate::hook::HookMeta;
 
@@ -30,9 +30,8 @@ impl Serialize for PlanJson<'_> {
             &plan.hooks.iter().map(|hook| HookJson::of(hook)).collect::<Vec<_>>(),
         )?;
         for (title, graph) in plan.shown() {
-            let back = graph.reversed();
-            let step =
-                |step| StepJson { step: plan.label(graph, step), after: plan.waits(&back, step) };
+            let mut waits = Waits::of(plan, graph);
+            let step = |step| StepJson { step: plan.label(graph, step), after: waits.list(step) };
             map.serialize_entry(title, &listed(graph).map(step).collect::<Vec<_>>())?;
         }
         let row = |row: timetable::TimetableRow| RowJson {
@@ -65,6 +64,7 @@ struct RowJson {
 #[derive(serde::Serialize)]
 struct HookJson {
     path: String,
+    name: &'static str,
     kind: &'static str,
     place: String,
     order: Option<u32>,
@@ -99,6 +99,7 @@ impl HookJson {
     fn of(hook: &HookMeta) -> Self {
         Self {
             path: hook.path(),
+            name: hook.display_name(),
             kind: hook.kind().attribute(),
             place: hook.place(),
             order: hook.order(),

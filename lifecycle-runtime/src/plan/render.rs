@@ -57,7 +57,7 @@ impl Plan {
         let mut text = String::new();
         for (title, graph) in self.shown() {
             let _ = writeln!(text, "{title}");
-            let back = graph.reversed();
+            let mut back = Waits::of(self, graph);
             let shown: Vec<_> = listed(graph).collect();
             let longest = shown
                 .iter()
@@ -66,7 +66,7 @@ impl Plan {
                 .unwrap_or_default();
             let width = longest.min(widest);
             for &step in &shown {
-                let waits = self.waits(&back, step);
+                let waits = back.list(step);
                 let after = if waits.is_empty() {
                     String::new()
                 } else {
@@ -183,18 +183,33 @@ impl Plan {
         }
         details
     }
+}
+
+/// Lists of what steps of a graph wait for.
+pub(super) struct Waits<'p> {
+    plan: &'p Plan,
+    /// Graph with every edge turned around.
+    back: Graph,
+    /// For each step, the step whose list has been found to have it. One array serves all lists.
+    seen_for: Vec<Option<usize>>,
+}
+
+impl<'p> Waits<'p> {
+    pub(super) fn of(plan: &'p Plan, graph: &Graph) -> Self {
+        Self { plan, back: graph.reversed(), seen_for: vec![None; graph.steps().len()] }
+    }
 
     /// Returns the hooks, and orders as a whole, that a step of a list waits for. Drops are passed
     /// through: it goes without saying that a value ends behind what uses it.
-    pub(super) fn waits(&self, back: &Graph, step: usize) -> Vec<String> {
+    pub(super) fn list(&mut self, step: usize) -> Vec<String> {
+        let Self { plan, back, seen_for } = self;
         let mut open: Vec<_> = back.successors(step).collect();
-        let mut seen = vec![false; back.steps().len()];
         let mut waits = Vec::new();
         while let Some(at) = open.pop() {
             match back.steps()[at] {
-                _ if std::mem::replace(&mut seen[at], true) => {}
+                _ if seen_for[at].replace(step) == Some(step) => {}
                 Step::Drop(_) => open.extend(back.successors(at)),
-                Step::Run(_) | Step::Stop(_) | Step::Barrier(_) => waits.push(self.label(back, at)),
+                Step::Run(_) | Step::Stop(_) | Step::Barrier(_) => waits.push(plan.label(back, at)),
             }
         }
         waits.sort();

@@ -2,6 +2,7 @@
 
 mod duration;
 mod environment;
+mod in_force;
 mod outputs;
 mod platform;
 
@@ -12,6 +13,7 @@ pub(crate) use duration::written;
 #[cfg(feature = "testing")]
 pub(crate) use environment::SEED;
 pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, WORKERS, worker_count};
+pub(crate) use in_force::{InForce, SettingOrigin, SettingOrigins, SettingsInForce};
 pub use outputs::ConsoleFormat;
 pub(crate) use outputs::{OutputSettings, TerminationLog};
 pub(crate) use platform::{Platform, delay_in_kubernetes};
@@ -23,16 +25,11 @@ use super::stalls::StallLimits;
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Config {
     pub(crate) grace: Duration,
-    /// Set if the program or the environment has set `grace`. Its default may depend on the
-    /// platform.
-    pub(crate) grace_is_set: bool,
     pub(crate) startup_timeout: Duration,
     /// Time that requests have; `None` for what shutdown hooks leave of `grace`, and at least half
     /// of it.
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) drain_delay: Duration,
-    /// Set if the program or the environment has set `drain_delay`.
-    pub(crate) drain_delay_is_set: bool,
     pub(crate) quiet_window: Duration,
     pub(crate) console: ConsoleMode,
     pub(crate) outputs: OutputSettings,
@@ -43,6 +40,10 @@ pub(crate) struct Config {
     pub(crate) bind: Option<Vec<String>>,
     /// Address on which the probes are answered.
     pub(crate) admin: Option<String>,
+    /// Set if the listener of the probes shows everything, even on an address that others reach.
+    pub(crate) admin_details: bool,
+    /// Host names that clients of that listener may use, besides those of this machine.
+    pub(crate) admin_hosts: Vec<String>,
     /// Time for which idle connections are kept instead of the server's own; zero if they are not.
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) ready_while_draining: bool,
@@ -51,17 +52,16 @@ pub(crate) struct Config {
     pub(crate) workers: Option<usize>,
     /// Format in which the program prints the plan instead of running.
     pub(crate) plan: Option<PlanFormat>,
+    pub(crate) origins: SettingOrigins,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             grace: Duration::from_secs(25),
-            grace_is_set: false,
             startup_timeout: Duration::from_secs(60),
             drain_timeout: None,
             drain_delay: Duration::ZERO,
-            drain_delay_is_set: false,
             quiet_window: Duration::from_millis(250),
             console: ConsoleMode::Auto,
             outputs: OutputSettings::default(),
@@ -69,11 +69,14 @@ impl Default for Config {
             keep_running: false,
             bind: None,
             admin: None,
+            admin_details: false,
+            admin_hosts: Vec::new(),
             keep_alive: None,
             ready_while_draining: false,
             stall_limits: StallLimits::default(),
             workers: None,
             plan: None,
+            origins: SettingOrigins::default(),
         }
     }
 }
@@ -120,7 +123,7 @@ impl Config {
         StopSettings {
             grace: self.grace,
             drain_delay: self.drain_delay,
-            drain_delay_is_set: self.drain_delay_is_set,
+            drain_delay_is_set: self.origins.is_set("drain_delay"),
             drain_timeout: self.drain_timeout,
             quiet_window: self.quiet_window,
             serves,

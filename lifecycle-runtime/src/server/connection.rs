@@ -21,6 +21,7 @@ use std::task::{Context, Poll, Waker};
 
 use actix_http::Request;
 use actix_web::http::header::HeaderValue;
+use serde::Serialize;
 use tokio::time::Instant;
 
 use closing::ClientSilence;
@@ -76,6 +77,13 @@ enum ConnectionState {
     Ended,
     /// The client no longer takes anything, and there is nothing to wait for.
     GivenUp,
+}
+
+/// Protocol and progress of a connection, by which connections are counted for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct ConnectionKind {
+    protocol: &'static str,
+    state: &'static str,
 }
 
 /// State of a connection, shared by its transport, its requests and its worker.
@@ -192,6 +200,31 @@ impl Connection {
         if has_new {
             self.wake();
         }
+    }
+
+    /// Returns the protocol and the progress of the connection. `is_ready` is set once its socket
+    /// is ready for HTTP.
+    pub(super) fn kind(&self, is_ready: bool) -> ConnectionKind {
+        let state = match self.state.get() {
+            ConnectionState::Open if !is_ready => "handshake",
+            ConnectionState::Open if self.is_in_use() => "in_flight",
+            ConnectionState::Open => "idle",
+            ConnectionState::Quiet => "quiet",
+            ConnectionState::Ended => "ended",
+            ConnectionState::GivenUp => "given_up",
+        };
+        ConnectionKind { protocol: self.protocol.borrow().name(), state }
+    }
+
+    /// Returns whether the client waits for a response, or has a WebSocket.
+    fn is_in_use(&self) -> bool {
+        self.responses.are_owed() || matches!(*self.protocol.borrow(), HttpProtocol::WebSocket(_))
+    }
+
+    /// Gives the connection up, as its client takes nothing.
+    pub(super) fn give_up(&self) {
+        self.state.set(ConnectionState::GivenUp);
+        self.wake();
     }
 
     /// Returns whether a request has begun: the whole of its head has come.

@@ -3,11 +3,11 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::error::ErrorInternalServerError;
+use actix_web::error::{ErrorInternalServerError, ErrorServiceUnavailable};
 use actix_web::{Error, FromRequest, HttpRequest};
 
 use crate::hook::Hook;
-use crate::hook::dep::Dep;
+use crate::hook::dep::{Dep, MissingValue};
 use crate::hook::inject::Inject;
 use crate::hook::scope::Scope;
 use crate::hook::stop::{Stop, StopHandle};
@@ -17,7 +17,9 @@ use crate::hook::stop::{Stop, StopHandle};
 /// In a unit test, give the app a value of its own: `App::new().app_data(Dep::<db>::new(pool))`.
 ///
 /// Answers 500, and logs the reason, if the app does not run under a
-/// [`Lifecycle`](crate::Lifecycle) and has no such value, or the plan lacks the hook.
+/// [`Lifecycle`](crate::Lifecycle) and has no such value, or the plan lacks the hook. A route of
+/// [`Lifecycle::admin_routes`](crate::Lifecycle::admin_routes) answers 503, with the reason, while
+/// the hook has no value.
 ///
 /// ```
 /// use actix_web::{App, test, web};
@@ -70,9 +72,22 @@ impl FromRequest for StopHandle {
     }
 }
 
+/// Marker, in an app's data, of the app of the listener for operators. It answers before the first
+/// hook has begun, and until after the last.
+pub(super) struct ForOperators;
+
 fn extract<T: Inject>(request: &HttpRequest) -> Result<T, Error> {
     let scope = request.app_data::<Scope>().ok_or_else(|| refused::<T>(request, NO_FRAMEWORK))?;
-    T::inject(scope).map_err(|error| refused::<T>(request, &error.to_string()))
+    T::inject(scope).map_err(|error| {
+        let missing = error.downcast_ref().filter(|missing: &&MissingValue| missing.is_of_run());
+        match missing {
+            // The value may be there later, or is gone on purpose.
+            Some(missing) if request.app_data::<ForOperators>().is_some() => {
+                ErrorServiceUnavailable(format!("{missing}\n"))
+            }
+            _ => refused::<T>(request, &error.to_string()),
+        }
+    })
 }
 
 /// Returns data that the framework gives to every app that it serves.

@@ -106,10 +106,14 @@ impl AppContext {
         F::Endpoint:
             ServiceFactory<ServiceRequest, Config = (), Error = actix_web::Error, InitError = ()>,
     {
-        let app = factory.build(&self.scope)?;
-        Ok(app
-            .app_data(self.scope.clone())
-            .app_data(self.health.clone())
-            .app_data(self.tasks.clone()))
+        Ok(self.with_data(factory.build(&self.scope)?))
+    }
+
+    /// Adds the parts of the run to an app's data.
+    pub(super) fn with_data<T>(&self, app: App<T>) -> App<T>
+    where
+        T: ServiceFactory<ServiceRequest, Config = (), Error = actix_web::Error, InitError = ()>,
+    {
+        app.app_data(self.scope.clone()).app_data(self.health.clone()).app_data(self.tasks.clone())
     }
 }

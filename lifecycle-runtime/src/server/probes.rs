@@ -3,11 +3,12 @@
 use actix_web::http::header;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 
-use super::extract::of_the_framework;
+use super::extract::{ForOperators, of_the_framework};
 use crate::observe::health::{Audience, Health, Probe};
 
-/// Marker, in an app's data, of an app that only the operators of the program can reach.
-pub(super) struct ForOperators;
+/// Probes, by their paths.
+pub(super) const PROBES: [(&str, Probe); 3] =
+    [("/livez", Probe::Liveness), ("/readyz", Probe::Readiness), ("/startupz", Probe::Startup)];
 
 /// Adds the probes `/livez`, `/readyz` and `/startupz` to an app:
 /// `App::new().configure(lifecycle_runtime::probes)`.
@@ -52,9 +53,7 @@ pub(super) struct ForOperators;
 /// let lifecycle = Lifecycle::new().http(|| App::new().configure(probes));
 /// ```
 pub fn probes(config: &mut web::ServiceConfig) {
-    for (path, probe) in
-        [("/livez", Probe::Liveness), ("/readyz", Probe::Readiness), ("/startupz", Probe::Startup)]
-    {
+    for (path, probe) in PROBES {
         let answer = move |request: HttpRequest| std::future::ready(answer(&request, probe));
         config.service(
             web::resource(path).route(web::get().to(answer)).route(web::head().to(answer)),

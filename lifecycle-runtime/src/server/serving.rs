@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::accept::{self, AcceptLimits, Acceptor, Obstacle, Obstacles};
 use super::address::Bound;
+use super::open::OpenServer;
 use super::service::Endpoint;
 use super::tasks::LEAVING;
 use super::traffic::RequestTables;
@@ -222,6 +223,12 @@ impl Serving {
             .iter_mut()
             .map(|worker| worker.poll_ended(context).map(|()| ServerEnd::Worker));
         workers.find(Poll::is_ready).unwrap_or(acceptor)
+    }
+
+    /// Returns the server as its operators see it.
+    pub(crate) fn for_operators(&self) -> OpenServer {
+        let workers = self.workers.iter().map(Worker::weak_commands).collect();
+        OpenServer { urls: self.urls.clone(), tables: self.tables.clone(), workers }
     }
 
     /// Makes every response close its connection from now on, and announces the end to clients that

@@ -16,6 +16,7 @@ use slab::Slab;
 use crate::event::{RequestInfo, ResponseFailure, Traffic, Wait};
 use crate::hook::state::State;
 
+mod in_flight;
 #[cfg(test)]
 mod tests;
 

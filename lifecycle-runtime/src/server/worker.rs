@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use self::connections::ConnectionSet;
 use super::accepted::Accepted;
-use super::connection::ClosingTimes;
+use super::connection::{ClosingTimes, ConnectionKind};
 use super::secure::Secure;
 use super::service::{Endpoint, Make, build};
 use super::settings::Settings;
@@ -47,6 +47,8 @@ pub(super) enum WorkerCommand {
     Close { quiet_window: Duration },
     /// Drop connections as they are.
     Cut,
+    /// Answer by the protocol and the progress of each connection.
+    Count(oneshot::Sender<Vec<ConnectionKind>>),
 }
 
 /// Handle through which the server commands a worker and waits for its end.
@@ -133,6 +135,11 @@ impl WorkerHandle {
 }
 
 impl Worker {
+    /// Returns a sender of commands that does not keep the worker from ending.
+    pub(super) fn weak_commands(&self) -> mpsc::WeakUnboundedSender<WorkerCommand> {
+        self.commands.downgrade()
+    }
+
     pub(super) fn command(&self, command: WorkerCommand) {
         // A worker that is gone has nothing left to do.
         let _ = self.commands.send(command);

@@ -6,6 +6,7 @@
 
 mod aborting;
 mod accept_queue;
+mod admin;
 mod after_run;
 mod blocked;
 mod busy;

@@ -8,15 +8,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 pub(super) use self::result::ScenarioRun;
 use self::script::{Script, Seen, work};
 use crate::engine::executor::StepGate;
-use crate::event::Observers;
+use crate::event::{Observers, millis};
+use crate::hook::HookMeta;
 use crate::hook::runtime::HookRuntime;
 use crate::lifecycle::run::{Run, RunOptions, RunSwitches, Servers};
 use crate::observe::console::Console;
+use crate::observe::report::Report;
+use crate::observe::view::About;
 use crate::plan::sample;
 use crate::process::config::{Config, ConsoleFormat};
 
@@ -134,6 +138,7 @@ impl Scenario {
                 ends_with_services: self.ends_with_services,
                 is_interactive: false,
             },
+            about: About::default(),
         };
         let observers = Observers {
             own: Vec::new(),
@@ -155,11 +160,31 @@ impl Scenario {
         if self.stopped_before {
             script.handle.stop();
         }
+        let view = run.app_context.view.clone();
         let report = run.drive(Servers::default(), None);
         // If a line never comes, hooks that recur would go on forever.
         let report = tokio::time::timeout(LIMIT, report).await.expect("it ends");
+        check_paths(&report, &view.timeline());
         let lines = script.lines.lock().expect("no panic").clone();
         let events = script.events.lock().expect("no panic").clone();
         ScenarioRun { report, lines, events }
+    }
+}
+
+/// Checks that operators see the critical paths of the report.
+#[track_caller]
+fn check_paths(report: &Report, timeline: &str) {
+    let timeline: Value = serde_json::from_str(timeline).expect("JSON");
+    for (of, path) in [("start", &report.start_path), ("stop", &report.stop_path)] {
+        // Of a start that ended early, the report has a part of the path only.
+        if path.is_empty() || (of == "start" && (report.error.is_some() || report.interrupted)) {
+            continue;
+        }
+        let step =
+            |(hook, took): &(&HookMeta, Duration)| json!([hook.display_name(), millis(*took)]);
+        let path: Vec<_> = path.iter().map(step).collect();
+        let shown = timeline[of]["critical_path"].as_array().expect("a list");
+        let shown: Vec<_> = shown.iter().map(|step| json!([step["name"], step["took"]])).collect();
+        assert_eq!(json!(shown).to_string(), json!(path).to_string(), "{of}");
     }
 }

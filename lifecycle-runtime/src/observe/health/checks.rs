@@ -1,18 +1,31 @@
 //! Results of the health checks: recorded when a check ends, read by the probes at any time.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Probe;
-use crate::event::{Outcome, millis, readable};
+use crate::event::{Outcome, as_millis, as_millis_if_any, readable};
+use crate::hook::id::HookMap;
+use crate::hook::state::State;
 use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta};
 
 /// Health checks of a run, each with its last result. Clones share the checks.
 #[derive(Clone, Default)]
-pub(crate) struct Checks(Arc<Mutex<Vec<CheckState>>>);
+pub(crate) struct Checks(Arc<Mutex<CheckStates>>);
+
+/// Number of runs of a check that are kept.
+const KEPT_RUNS: usize = 20;
+
+#[derive(Default)]
+struct CheckStates {
+    checks: Vec<CheckState>,
+    /// Position of each check.
+    positions: HookMap<usize>,
+}
 
 struct CheckState {
     hook: &'static HookMeta,
@@ -22,20 +35,28 @@ struct CheckState {
     /// Set if these are enough to count.
     fails: bool,
     has_passed: bool,
-    last: Option<Last>,
+    /// Last runs, the latest at the end.
+    runs: VecDeque<CheckRun>,
 }
 
 /// Age up to which the last result of a check counts.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Freshness {
+pub(crate) enum Freshness {
     /// The interval and the timeout of the check, and this time beyond them.
     Within(Duration),
     /// Any age.
     Any,
 }
 
-/// Last run of a check.
-struct Last {
+impl Freshness {
+    /// Returns the freshness that counts in this state: in a stop no check runs any more.
+    pub(crate) fn of(state: State, stall_after: Duration) -> Self {
+        if state < State::Draining { Self::Within(stall_after) } else { Self::Any }
+    }
+}
+
+/// Run of a check.
+struct CheckRun {
     ended: Instant,
     took: Duration,
     /// Outcome of the run, if it failed.
@@ -49,10 +70,37 @@ pub(super) struct CheckReport {
     status: Status,
     last_error: Option<String>,
     /// Time since the last run ended.
-    #[serde(serialize_with = "as_millis")]
+    #[serde(serialize_with = "as_millis_if_any")]
     age: Option<Duration>,
-    #[serde(serialize_with = "as_millis")]
+    #[serde(serialize_with = "as_millis_if_any")]
     took: Option<Duration>,
+}
+
+/// Health check with its last runs, for operators.
+#[derive(Serialize)]
+pub(crate) struct CheckHistory {
+    hook: String,
+    kind: &'static str,
+    #[serde(flatten)]
+    report: CheckReport,
+    /// Number of failures in a row.
+    failures: u32,
+    /// Number of failures in a row that count.
+    limit: u32,
+    #[serde(serialize_with = "as_millis")]
+    interval: Duration,
+    /// Last runs, the latest first.
+    history: Vec<CheckRunReport>,
+}
+
+#[derive(Serialize)]
+struct CheckRunReport {
+    /// Time since the run ended.
+    #[serde(serialize_with = "as_millis")]
+    age: Duration,
+    #[serde(serialize_with = "as_millis")]
+    took: Duration,
+    error: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -74,10 +122,12 @@ impl Checks {
                 failures: 0,
                 fails: false,
                 has_passed: false,
-                last: None,
+                runs: VecDeque::new(),
             })
         };
-        Self(Arc::new(Mutex::new(hooks.into_iter().filter_map(check).collect())))
+        let checks: Vec<_> = hooks.into_iter().filter_map(check).collect();
+        let positions = (0..).zip(&checks).map(|(at, check)| (check.hook.id, at)).collect();
+        Self(Arc::new(Mutex::new(CheckStates { checks, positions })))
     }
 
     /// Records the result of a run that has ended now. If this changes the state of the check,
@@ -88,14 +138,17 @@ impl Checks {
         outcome: &Outcome,
         took: Duration,
     ) -> Option<bool> {
-        let mut checks = self.lock();
-        let check = checks.iter_mut().find(|check| check.hook == hook)?;
+        let CheckStates { checks, positions } = &mut *self.lock();
+        let check = checks.get_mut(*positions.get(&hook.id)?)?;
         let error = outcome.is_failure().then(|| outcome.clone());
         let (passed, failed) = (check.has_passed, check.fails);
         check.failures = if error.is_some() { check.failures.saturating_add(1) } else { 0 };
         check.has_passed |= error.is_none();
         check.fails = check.failures >= check.limit();
-        check.last = Some(Last { ended: Instant::now(), took, error });
+        if check.runs.len() == KEPT_RUNS {
+            check.runs.pop_front();
+        }
+        check.runs.push_back(CheckRun { ended: Instant::now(), took, error });
         // The first success of a startup check is a change. That of any other check is none: it was
         // taken for well.
         let is_first = check.policy.kind == CheckKind::Startup && check.has_passed != passed;
@@ -104,8 +157,8 @@ impl Checks {
 
     /// Returns the reason for which checks keep this probe from passing, if they do.
     pub(super) fn reason(&self, probe: Probe, freshness: Freshness) -> Option<String> {
-        let (checks, now) = (self.lock(), Instant::now());
-        let counting = checks.iter().filter(|check| check.counts_for(probe));
+        let (states, now) = (self.lock(), Instant::now());
+        let counting = states.checks.iter().filter(|check| check.counts_for(probe));
         let reasons: Vec<_> =
             counting.filter_map(|check| check.failure_reason(freshness, now)).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
@@ -114,19 +167,23 @@ impl Checks {
     /// Returns the checks that this probe depends on.
     pub(super) fn of(&self, probe: Probe, freshness: Freshness) -> Vec<CheckReport> {
         let now = Instant::now();
-        self.lock()
-            .iter()
-            .filter(|check| check.counts_for(probe))
-            .map(|check| check.report(freshness, now))
-            .collect()
+        let states = self.lock();
+        let counting = states.checks.iter().filter(|check| check.counts_for(probe));
+        counting.map(|check| check.report(freshness, now)).collect()
+    }
+
+    /// Returns all checks with their last runs.
+    pub(crate) fn with_history(&self, freshness: Freshness) -> Vec<CheckHistory> {
+        let now = Instant::now();
+        self.lock().checks.iter().map(|check| check.history(freshness, now)).collect()
     }
 
     /// Returns descriptions of the checks that fail.
     pub(crate) fn failing(&self) -> Vec<String> {
-        self.lock().iter().filter(|check| check.fails).map(CheckState::reason).collect()
+        self.lock().checks.iter().filter(|check| check.fails).map(CheckState::reason).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<CheckState>> {
+    fn lock(&self) -> MutexGuard<'_, CheckStates> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -175,7 +232,7 @@ impl CheckState {
     /// passed is not repeated.
     fn stale_since(&self, freshness: Freshness, now: Instant) -> Option<Duration> {
         let Freshness::Within(margin) = freshness else { return None };
-        let last = self.last.as_ref().filter(|_| self.policy.kind != CheckKind::Startup)?;
+        let last = self.runs.back().filter(|_| self.policy.kind != CheckKind::Startup)?;
         let age = now.saturating_duration_since(last.ended);
         let timeout = self.hook.timeout().unwrap_or_default();
         (age > self.policy.interval + timeout + margin).then_some(age)
@@ -183,7 +240,7 @@ impl CheckState {
 
     fn reason(&self) -> String {
         let name = self.hook.display_name();
-        match self.last.as_ref().and_then(|last| last.error.as_ref()) {
+        match self.runs.back().and_then(|last| last.error.as_ref()) {
             Some(error) => format!("health check `{name}` {error}"),
             None => format!("health check `{name}` has not passed yet"),
         }
@@ -191,7 +248,8 @@ impl CheckState {
 
     fn report(&self, freshness: Freshness, now: Instant) -> CheckReport {
         let passes = self.failure_reason(freshness, now).is_none();
-        let status = match (&self.last, passes) {
+        let last = self.runs.back();
+        let status = match (last, passes) {
             (None, _) => Status::Pending,
             (_, true) => Status::Pass,
             (_, false) => Status::Fail,
@@ -199,18 +257,38 @@ impl CheckState {
         CheckReport {
             name: self.hook.display_name(),
             status,
-            last_error: self
-                .last
-                .as_ref()
-                .and_then(|last| last.error.as_ref())
-                .map(ToString::to_string),
-            age: self.last.as_ref().map(|last| now.saturating_duration_since(last.ended)),
-            took: self.last.as_ref().map(|last| last.took),
+            last_error: last.and_then(CheckRun::error),
+            age: last.map(|last| last.age(now)),
+            took: last.map(|last| last.took),
+        }
+    }
+
+    fn history(&self, freshness: Freshness, now: Instant) -> CheckHistory {
+        let run = |run: &CheckRun| CheckRunReport {
+            age: run.age(now),
+            took: run.took,
+            error: run.error(),
+        };
+        CheckHistory {
+            hook: self.hook.path(),
+            kind: self.policy.kind.name(),
+            report: self.report(freshness, now),
+            failures: self.failures,
+            limit: self.limit(),
+            interval: self.policy.interval,
+            history: self.runs.iter().rev().map(run).collect(),
         }
     }
 }
 
-#[allow(clippy::ref_option, reason = "serde's signature")]
-fn as_millis<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    duration.map(millis).serialize(serializer)
+impl CheckRun {
+    /// Returns the time since the run ended.
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.ended)
+    }
+
+    /// Returns the outcome of a run that failed, as a text.
+    fn error(&self) -> Option<String> {
+        self.error.as_ref().map(ToString::to_string)
+    }
 }

@@ -370,3 +370,37 @@ fn a_process_whose_hooks_are_stalled_says_so_in_its_probes() {
     sender.send_replace(stopping);
     assert_eq!(health.failure_reason(Liveness), None, "it ends by its grace period");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_last_runs_of_a_check_are_kept() {
+    let hooks = [hook("db", "readiness", 3), hook("new", "liveness", 2)];
+    let checks = Checks::new(hooks);
+    for run in 0..25 {
+        let failed = Outcome::Failed { error: format!("no answer {run}") };
+        let outcome = if run < 23 { Outcome::Succeeded } else { failed };
+        checks.record(hooks[0], &outcome, Duration::from_millis(run));
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    let shown = serde_json::to_value(checks.with_history(Freshness::Any)).expect("plain values");
+    let history = shown[0]["history"].as_array().expect("a list");
+    assert_eq!(history.len(), 20);
+    let run = |at: usize| history[at].clone();
+    let failed = |run: u64, took: f64, age: f64| {
+        let error = format!("failed: no answer {run}");
+        serde_json::json!({ "age": age, "took": took, "error": error })
+    };
+    assert_eq!((run(0), run(1)), (failed(24, 24.0, 1_000.0), failed(23, 23.0, 2_000.0)));
+    assert_eq!(run(19), serde_json::json!({ "age": 20_000.0, "took": 5.0, "error": null }));
+    let mut check = shown[0].clone();
+    check.as_object_mut().expect("an object").remove("history");
+    let expected = serde_json::json!({
+        "hook": "app::db", "name": "db", "kind": "readiness", "status": "pass",
+        "last_error": "failed: no answer 24", "age": 1_000.0, "took": 24.0,
+        "failures": 2, "limit": 3, "interval": check["interval"],
+    });
+    assert_eq!(check, expected);
+    assert_eq!(
+        (&shown[1]["status"], &shown[1]["history"]),
+        (&"pending".into(), &serde_json::json!([]))
+    );
+}

@@ -54,7 +54,7 @@ pub struct RecurringReport {
     pub last_error: Option<Outcome>,
     /// Moment from which it has been running, if it is.
     #[serde(skip)]
-    pub(super) since: Option<Duration>,
+    pub(crate) since: Option<Duration>,
 }
 
 impl RecurringReport {
@@ -101,6 +101,15 @@ pub struct ServiceReport {
     /// Moment at which it began.
     #[serde(skip)]
     pub(crate) began: Duration,
+    /// Moment at which it was ready for the first time.
+    #[serde(skip)]
+    pub(crate) ready: Option<Duration>,
+    /// Moment at which it was told to stop.
+    #[serde(skip)]
+    pub(crate) told_to_stop: Option<Duration>,
+    /// Moment of the next run, if it is backing off.
+    #[serde(skip)]
+    pub(crate) backoff_until: Option<Duration>,
 }
 
 impl ServiceReport {
@@ -112,6 +121,9 @@ impl ServiceReport {
             last_error: None,
             since: at,
             began: at,
+            ready: None,
+            told_to_stop: None,
+            backoff_until: None,
         }
     }
 
@@ -121,8 +133,14 @@ impl ServiceReport {
             (ServiceState::Failing { after } | ServiceState::BackingOff { after, .. }, _) => {
                 self.has_ended(after);
             }
+            (ServiceState::Running, _) => self.ready = self.ready.or(Some(at)),
+            (ServiceState::Stopping, _) => self.told_to_stop = Some(at),
             _ => {}
         }
+        self.backoff_until = match state {
+            ServiceState::BackingOff { delay, .. } => Some(at + *delay),
+            _ => None,
+        };
         (self.state, self.since) = (state.clone(), at);
     }
 

@@ -8,6 +8,7 @@ use super::{
     ForcedExit, HeldReport, HookReport, RecurringReport, Report, ServiceReport, StallReport,
 };
 use crate::event::{Event, Observer, StalledPart, StartFailure, Traffic};
+use crate::hook::id::HookMap;
 use crate::hook::state::State;
 use crate::hook::stop::StopCause;
 use crate::hook::{HookMeta, Kind};
@@ -25,48 +26,77 @@ pub(crate) struct Standing {
     pub(crate) cause: Option<StopCause>,
 }
 
-#[derive(Default)]
-struct RunRecord {
-    state: State,
-    state_since: Duration,
-    cause: Option<StopCause>,
-    error: Option<StartFailure>,
+/// Record of a run so far.
+#[derive(Clone, Default)]
+pub(crate) struct RunRecord {
+    pub(crate) state: State,
+    /// Moment at which the run entered the state.
+    pub(crate) state_since: Duration,
+    pub(crate) cause: Option<StopCause>,
+    pub(crate) error: Option<StartFailure>,
     /// Moment at which the start ended: the run was ready, unless there is an error.
-    start_ended: Option<Duration>,
-    stop_began: Option<Duration>,
-    last: Duration,
+    pub(crate) start_ended: Option<Duration>,
+    pub(crate) stop_began: Option<Duration>,
+    /// Time that the stop may take.
+    pub(crate) grace: Option<Duration>,
+    /// Moment of the last event.
+    pub(crate) last: Duration,
     /// Hooks that began, each with the moment of that.
-    begun: Vec<(&'static HookMeta, Duration)>,
-    hooks: Vec<HookReport>,
-    recurring: Vec<RecurringReport>,
-    services: Vec<ServiceReport>,
+    pub(crate) begun: Vec<(&'static HookMeta, Duration)>,
+    pub(crate) hooks: Vec<HookReport>,
+    pub(crate) recurring: Indexed<RecurringReport>,
+    pub(crate) services: Indexed<ServiceReport>,
     held: Vec<HeldReport>,
     stalls: Vec<StallReport>,
     traffic: Traffic,
-    hurried: bool,
+    pub(crate) hurried: bool,
     /// Set if the stop was asked for during the start.
-    was_interrupted: bool,
+    pub(crate) was_interrupted: bool,
     /// Failure that the program reported while it was stopping for another reason.
     late_failure: Option<String>,
     /// Exit code, once the report is made.
     exit: Option<u8>,
 }
 
+/// Entries of hooks, in the order in which they were added, that are found by their hook.
+#[derive(Clone)]
+pub(crate) struct Indexed<T> {
+    pub(crate) entries: Vec<T>,
+    positions: HookMap<usize>,
+}
+
+impl<T> Default for Indexed<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), positions: HookMap::default() }
+    }
+}
+
+impl<T> Indexed<T> {
+    fn get(&mut self, hook: &HookMeta) -> Option<&mut T> {
+        self.entries.get_mut(*self.positions.get(&hook.id)?)
+    }
+
+    /// Returns the entry of a hook, which is made if there is none.
+    fn get_or_insert(&mut self, hook: &HookMeta, make: impl FnOnce() -> T) -> &mut T {
+        let at = *self.positions.entry(hook.id).or_insert(self.entries.len());
+        if at == self.entries.len() {
+            self.entries.push(make());
+        }
+        &mut self.entries[at]
+    }
+}
+
 impl RunRecord {
     /// Returns the entry of a recurring hook. There is one for each hook and not for each run, as
     /// these hooks run for as long as the process does.
     fn recurring(&mut self, hook: &'static HookMeta) -> &mut RecurringReport {
-        let at = self.recurring.iter().position(|known| known.hook == hook).unwrap_or_else(|| {
-            self.recurring.push(RecurringReport {
-                hook,
-                runs: 0,
-                failures: 0,
-                last_error: None,
-                since: None,
-            });
-            self.recurring.len() - 1
-        });
-        &mut self.recurring[at]
+        self.recurring.get_or_insert(hook, || RecurringReport {
+            hook,
+            runs: 0,
+            failures: 0,
+            last_error: None,
+            since: None,
+        })
     }
 
     fn stalls_of(&mut self, part: &StalledPart) -> &mut StallReport {
@@ -77,8 +107,8 @@ impl RunRecord {
         &mut self.stalls[at]
     }
 
-    fn service(&mut self, hook: &'static HookMeta) -> Option<&mut ServiceReport> {
-        self.services.iter_mut().find(|known| known.hook == hook)
+    fn service(&mut self, hook: &HookMeta) -> Option<&mut ServiceReport> {
+        self.services.get(hook)
     }
 }
 
@@ -94,7 +124,7 @@ impl Observer for Recorder {
                 record.recurring(hook).ended(outcome);
             }
             Event::HookStarted { hook } if hook.kind == Kind::Service => {
-                record.services.push(ServiceReport::new(hook, at));
+                record.services.get_or_insert(hook, || ServiceReport::new(hook, at));
             }
             Event::HookStarted { hook } => record.begun.push((hook, at)),
             Event::Service { hook, state } => {
@@ -142,8 +172,9 @@ impl Observer for Recorder {
                 record.start_ended = Some(at);
             }
             Event::LateFailure { error } => record.late_failure = Some(error.clone()),
-            Event::StopBegun { cause, .. } => {
+            Event::StopBegun { cause, grace, .. } => {
                 record.cause = Some(cause.clone());
+                record.grace = Some(*grace);
                 record.stop_began = Some(at);
             }
             Event::Hurried => record.hurried = true,
@@ -166,13 +197,20 @@ impl Recorder {
         let ended: HashSet<_> =
             record.hooks.iter().filter(|hook| !hook.is_drop).map(|hook| hook.hook.id).collect();
         let once = record.begun.iter().copied().filter(|(hook, _)| !ended.contains(&hook.id));
-        once.chain(record.recurring.iter().filter_map(|hook| Some((hook.hook, hook.since?))))
-            .collect()
+        once.chain(
+            record.recurring.entries.iter().filter_map(|hook| Some((hook.hook, hook.since?))),
+        )
+        .collect()
     }
 
     /// Returns the services that have begun so far.
     pub(crate) fn services(&self) -> Vec<ServiceReport> {
-        self.record().services.clone()
+        self.record().services.entries.clone()
+    }
+
+    /// Returns a copy of the whole record.
+    pub(crate) fn so_far(&self) -> RunRecord {
+        self.record().clone()
     }
 
     /// Returns the state of the run.
@@ -250,8 +288,8 @@ impl RunRecord {
             stop_took: stop_took.unwrap_or_default(),
             // The guard may still ask for what has run, even if the run is over.
             hooks: self.hooks.clone(),
-            recurring: self.recurring.clone(),
-            services: self.services.clone(),
+            recurring: self.recurring.entries.clone(),
+            services: self.services.entries.clone(),
             held: self.held.clone(),
             stalls: self.stalls.clone(),
             traffic: self.traffic.clone(),

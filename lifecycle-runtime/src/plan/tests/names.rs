@@ -34,6 +34,7 @@ fn hooks_of_one_name_are_told_apart_by_their_modules() {
     let json: serde_json::Value =
         serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
     assert_eq!(json["hooks"][1]["path"], "app::cache::db");
+    assert_eq!(json["hooks"][1]["name"], "cache::db");
     let cycle = "stop a::x before b::x; stop b::x before a::x";
     check_error(
         cycle,

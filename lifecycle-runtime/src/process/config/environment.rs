@@ -7,7 +7,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Config, ConsoleFormat, ConsoleMode, OutputSettings, TerminationLog, duration};
+use super::{
+    Config, ConsoleFormat, ConsoleMode, OutputSettings, SettingOrigin, TerminationLog, duration,
+};
 use crate::process::stalls::StallLimits;
 
 /// Environment variable: its name, the form of its value, and the function that sets it.
@@ -18,6 +20,13 @@ struct Variable {
 }
 
 const PREFIX: &str = "LIFECYCLE_";
+
+impl Variable {
+    /// Returns the name of the setting: `grace` for `LIFECYCLE_GRACE`.
+    fn setting(&self) -> String {
+        self.name.trim_start_matches(PREFIX).to_ascii_lowercase()
+    }
+}
 
 /// Variable for tests that explore schedules. Programs that they start inherit it and ignore it.
 pub(crate) const SEED: &str = "LIFECYCLE_SEED";
@@ -43,11 +52,21 @@ const DURATION_OR_OFF: &str = "off or a duration such as 250ms, 5s or 1m30s";
 const OF_OUTPUTS: [&str; 3] =
     ["LIFECYCLE_CONSOLE", "LIFECYCLE_REPORT", "LIFECYCLE_TERMINATION_LOG"];
 
-const VARIABLES: [Variable; 18] = [
+const VARIABLES: [Variable; 20] = [
     Variable {
         name: "LIFECYCLE_ADMIN",
         form: "an address such as 0.0.0.0:9000 or unix:/run/admin.sock",
         set: |c, v| set(&mut c.admin, address(v).map(Some)),
+    },
+    Variable {
+        name: "LIFECYCLE_ADMIN_DETAILS",
+        form: "on or off",
+        set: |c, v| set(&mut c.admin_details, switch(v)),
+    },
+    Variable {
+        name: "LIFECYCLE_ADMIN_HOSTS",
+        form: "host names such as admin.internal, separated by commas",
+        set: |c, v| set(&mut c.admin_hosts, hosts(v)),
     },
     Variable {
         name: "LIFECYCLE_BIND",
@@ -62,10 +81,7 @@ const VARIABLES: [Variable; 18] = [
     Variable {
         name: "LIFECYCLE_DRAIN_DELAY",
         form: DURATION,
-        set: |c, v| {
-            c.drain_delay_is_set = true;
-            set(&mut c.drain_delay, duration::parse(v))
-        },
+        set: |c, v| set(&mut c.drain_delay, duration::parse(v)),
     },
     Variable {
         name: "LIFECYCLE_DRAIN_TIMEOUT",
@@ -75,10 +91,7 @@ const VARIABLES: [Variable; 18] = [
     Variable {
         name: "LIFECYCLE_GRACE",
         form: DURATION,
-        set: |c, v| {
-            c.grace_is_set = true;
-            set(&mut c.grace, positive(v))
-        },
+        set: |c, v| set(&mut c.grace, positive(v)),
     },
     Variable {
         name: "LIFECYCLE_KEEP_ALIVE",
@@ -168,11 +181,22 @@ impl Config {
                 problems.push(format!("unknown environment variable {name}{meant}"));
                 continue;
             };
-            if let Err(reason) = (variable.set)(&mut self, value.trim()) {
-                problems.push(format!("{name}={value}: {reason}; expected {}", variable.form));
+            match (variable.set)(&mut self, value.trim()) {
+                Ok(()) => self.origins.note(&variable.setting(), SettingOrigin::Environment),
+                Err(reason) => {
+                    problems.push(format!("{name}={value}: {reason}; expected {}", variable.form));
+                }
             }
         }
         // The values of the environment have been checked above; these are the builder's.
+        for name in &mut self.admin_hosts {
+            match host(name) {
+                Ok(host) => *name = host,
+                Err(reason) => problems.push(format!(
+                    "`admin_hosts`: {reason}; expected host names such as admin.internal"
+                )),
+            }
+        }
         let StallLimits { after, timeout } = self.stall_limits;
         let needed = [
             ("grace", self.grace),
@@ -310,9 +334,9 @@ fn console(config: &mut Config, text: &str) -> Result<(), String> {
     for word in text.split(',').map(str::trim) {
         match word {
             "auto" => config.console = ConsoleMode::Auto,
-            "plain" => config.outputs.console = ConsoleFormat::Plain,
-            "time" => config.outputs.console = ConsoleFormat::Time,
-            "json" => config.outputs.console = ConsoleFormat::Json,
+            "plain" => config.set_console_format(ConsoleFormat::Plain),
+            "time" => config.set_console_format(ConsoleFormat::Time),
+            "json" => config.set_console_format(ConsoleFormat::Json),
             _ => {
                 let is_on = switch(word).map_err(|_| format!("`{word}` is none of these"))?;
                 config.console = is_on.into();
@@ -320,6 +344,13 @@ fn console(config: &mut Config, text: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+impl Config {
+    fn set_console_format(&mut self, format: ConsoleFormat) {
+        self.outputs.console = format;
+        self.origins.note("console_format", SettingOrigin::Environment);
+    }
 }
 
 /// Returns a path, or `None` for `off`.
@@ -356,6 +387,20 @@ fn addresses(text: &str) -> Result<Vec<String>, String> {
 fn address(text: &str) -> Result<String, String> {
     let address = text.trim().to_owned();
     if address.is_empty() { Err("an address is empty".to_owned()) } else { Ok(address) }
+}
+
+fn hosts(text: &str) -> Result<Vec<String>, String> {
+    text.split(',').map(host).collect()
+}
+
+/// Returns a host name as clients may write it, without a port.
+fn host(text: &str) -> Result<String, String> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    match text.trim() {
+        "" => Err("a name is empty".to_owned()),
+        name if name.chars().all(is_of_name) => Ok(name.to_ascii_lowercase()),
+        name => Err(format!("`{name}` is no host name")),
+    }
 }
 
 /// Error of a configuration: every problem, and the names that are valid.

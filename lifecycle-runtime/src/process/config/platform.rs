@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Config;
+use super::{Config, SettingOrigin};
 use crate::event::readable;
 
 /// Time for which new connections still come after the signal in Kubernetes: it updates endpoints
@@ -57,7 +57,8 @@ impl Config {
     /// setting that this changes, if any.
     pub(crate) fn adapt_to(&mut self, platform: Platform, serves: bool) -> Option<String> {
         match platform {
-            Platform::Kubernetes if serves && !self.drain_delay_is_set => {
+            Platform::Kubernetes if serves && !self.origins.is_set("drain_delay") => {
+                self.origins.note("drain_delay", SettingOrigin::Platform);
                 self.drain_delay = delay_in_kubernetes(self.grace);
                 Some(format!(
                     "in Kubernetes: drain_delay is {}, as new connections come for a while after \
@@ -66,7 +67,8 @@ impl Config {
                     readable(self.drain_delay)
                 ))
             }
-            Platform::Container if !self.grace_is_set => {
+            Platform::Container if !self.origins.is_set("grace") => {
+                self.origins.note("grace", SettingOrigin::Platform);
                 self.grace = CONTAINER_STOP;
                 Some(format!(
                     "in a container: grace is {}, as `docker stop` kills after 10 s; `grace` and \

@@ -26,6 +26,15 @@ impl HttpProtocol {
         }
     }
 
+    /// Returns the name of the protocol.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Http1(_) => "http/1.1",
+            Self::Http2(_) => "http/2",
+            Self::WebSocket(_) => "websocket",
+        }
+    }
+
     /// Assigns the next request to a stream; to 0, which is no stream, where the protocol has none.
     /// Returns `None` if the client has been told before that the request would come too late.
     pub(super) fn begin_request(&mut self, is_reset: impl FnOnce() -> bool) -> Option<u32> {

@@ -216,3 +216,30 @@ fn a_blocked_worker_is_held_by_the_request_that_is_polled() {
     assert!(holders(&table).is_empty(), "what is cut is known already");
     drop(poll);
 }
+
+#[test]
+fn operators_see_the_requests_that_have_been_in_flight_the_longest() {
+    let tables = [Arc::<RequestTable>::default(), Arc::default()];
+    let entries = [
+        entry(&tables[1], "/a"),
+        entry(&tables[0], "/b"),
+        entry(&tables[0], "/c"),
+        entry(&tables[0], "/d"),
+    ];
+    entries[1].written();
+    entries[2].panicked();
+    let shown = |most| {
+        let (count, longest) = RequestTables::new(tables.clone()).longest(most);
+        let line = |row: &super::in_flight::RequestInFlight| {
+            format!("{} {} {}", row.info.path, row.worker, row.state)
+        };
+        let mut lines: Vec<_> = longest.iter().map(line).collect();
+        lines.sort();
+        (count, lines)
+    };
+    let all = ["/a 1 running", "/b 0 written", "/c 0 panicked", "/d 0 running"];
+    assert_eq!(shown(3), (4, all.map(str::to_owned).to_vec()));
+    assert_eq!(shown(2), (4, all[..3].iter().map(|line| (*line).to_owned()).collect()));
+    tables[0].open();
+    assert_eq!(RequestTables::new(tables.clone()).connections(), [1, 0]);
+}

@@ -13,7 +13,7 @@ use tokio::task::{AbortHandle, yield_now};
 
 use super::{Load, WorkerCommand, WorkerSpec};
 use crate::server::accepted::Accepted;
-use crate::server::connection::{Connection, WorkerPhase};
+use crate::server::connection::{Connection, ConnectionKind, WorkerPhase};
 use crate::server::service::Serve;
 use crate::server::settings::keep_alive_header;
 use crate::server::socket::SharedSocket;
@@ -91,6 +91,7 @@ impl ConnectionSet {
                         self.phase.close(self.spec.settings.closing_times(quiet_window));
                         self.each(Connection::wake);
                     }
+                    Some(WorkerCommand::Count(answer)) => drop(answer.send(self.kinds())),
                     Some(WorkerCommand::Cut) | None => {
                         self.table.cut();
                         self.leave_to_system();
@@ -113,6 +114,12 @@ impl ConnectionSet {
 
     fn is_empty(&self) -> bool {
         self.open.borrow().is_empty() && self.handlers.get() == 0
+    }
+
+    /// Returns the protocol and the progress of each connection.
+    fn kinds(&self) -> Vec<ConnectionKind> {
+        let open = self.open.borrow();
+        open.iter().map(|(_, member)| member.connection.kind(member.socket.is_some())).collect()
     }
 
     fn each(&self, call: impl Fn(&Connection)) {

@@ -18,6 +18,7 @@ use crate::hook::stop::{Progress, StopHandle};
 use crate::lifecycle::{Lifecycle, Reactions, Run, RunOptions, RunSwitches, Servers};
 use crate::observe::console::Console;
 use crate::observe::report::Report;
+use crate::observe::view::About;
 use crate::plan::Plan;
 use crate::process::config::ConsoleFormat;
 use crate::server::{AppContext, BuildInMemory, Http, InMemory};
@@ -92,6 +93,7 @@ impl RunningApp {
                 ends_with_services,
                 is_interactive: false,
             },
+            about: About::default(),
         };
         let run = Run::new(
             lifecycle.config,

@@ -42,7 +42,10 @@ fn every_problem_is_named_with_what_is_valid() {
         lines[2],
         "LIFECYCLE_WORKERS=0: nothing would be served; expected a number of threads from 1 to 512"
     );
-    assert!(lines[3].starts_with("valid names: LIFECYCLE_ADMIN, LIFECYCLE_BIND, "), "{error}");
+    assert!(
+        lines[3].starts_with("valid names: LIFECYCLE_ADMIN, LIFECYCLE_ADMIN_DETAILS, "),
+        "{error}"
+    );
 }
 
 #[test]
@@ -323,4 +326,46 @@ fn a_run_without_any_time_is_refused_unless_the_environment_gives_it_some() {
     let environment = ["LIFECYCLE_GRACE", "LIFECYCLE_STARTUP_TIMEOUT"]
         .map(|name| (name.to_owned(), "1s".to_owned()));
     assert!(none.with(environment).is_ok());
+}
+
+#[test]
+fn host_names_are_taken_as_clients_write_them() {
+    let hosts = |value| check(&[("LIFECYCLE_ADMIN_HOSTS", value)]).map(|config| config.admin_hosts);
+    assert_eq!(hosts("Admin.internal, b-2"), Ok(vec!["admin.internal".into(), "b-2".into()]));
+    for (value, reason) in [("a,,b", "a name is empty"), ("http://a", "`http://a` is no host name")]
+    {
+        let error = hosts(value).expect_err("no name");
+        let expected = "expected host names such as admin.internal, separated by commas";
+        assert!(error.contains(reason) && error.ends_with(expected), "{error}");
+    }
+    let own = Config { admin_hosts: vec!["Admin.Internal".to_owned()], ..Config::default() };
+    assert_eq!(own.with([]).expect("valid").admin_hosts, ["admin.internal"]);
+    let own = Config { admin_hosts: vec!["a:80".to_owned()], ..Config::default() };
+    let error = own.with([]).expect_err("no name").to_string();
+    assert!(error.starts_with("`admin_hosts`: `a:80` is no host name; expected "), "{error}");
+}
+
+#[test]
+fn each_setting_has_a_value_and_an_origin() {
+    // The plan is printed instead of a run, and the others belong to a server.
+    let others = ["plan", "bind", "workers", "keep_alive"];
+    let settings = Config::default().in_force();
+    for variable in VARIABLES {
+        let name = variable.setting();
+        assert_eq!(settings.contains_key(&*name), !others.contains(&&*name), "{name}");
+    }
+    assert!(settings.values().all(|setting| setting.from == SettingOrigin::Default));
+    let mut config = check(&[("LIFECYCLE_GRACE", "40s")]).expect("valid");
+    config.origins.note("console", SettingOrigin::Builder);
+    config.adapt_to(crate::process::config::Platform::Kubernetes, true);
+    let settings = config.in_force();
+    let of = |name: &str| (settings[name].value.clone(), settings[name].from);
+    assert_eq!(of("grace"), (40_000.0.into(), SettingOrigin::Environment));
+    assert_eq!(of("drain_delay"), (5_000.0.into(), SettingOrigin::Platform));
+    assert_eq!(of("console"), ("auto".into(), SettingOrigin::Builder));
+    assert_eq!(of("drain_timeout"), (serde_json::Value::Null, SettingOrigin::Default));
+    assert_eq!(config.origin_for_server("workers", true), SettingOrigin::Builder);
+    assert_eq!(config.origin_for_server("workers", false), SettingOrigin::Default);
+    let config = check(&[("LIFECYCLE_WORKERS", "2")]).expect("valid");
+    assert_eq!(config.origin_for_server("workers", true), SettingOrigin::Environment);
 }

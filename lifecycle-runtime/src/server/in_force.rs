@@ -1,0 +1,27 @@
+//! Settings in force of a server, for its operators.
+
+use actix_web::http::KeepAlive;
+
+use super::{BoundHttp, DEFAULT_ADDRESS, Http};
+use crate::event::millis;
+use crate::observe::view::ServerSettings;
+use crate::process::config::{Config, InForce};
+
+impl BoundHttp {
+    /// Returns the settings in force of the server that `config` may override.
+    pub(crate) fn in_force(&self, config: &Config) -> ServerSettings {
+        let Http { addresses, settings, .. } = &self.http;
+        let is_default = addresses.iter().eq([DEFAULT_ADDRESS]);
+        let setting =
+            |name, value, is_set| InForce { value, from: config.origin_for_server(name, is_set) };
+        let keep_alive = match settings.keep_alive() {
+            KeepAlive::Timeout(kept) => Some(millis(kept)),
+            _ => None,
+        };
+        ServerSettings {
+            bind: setting("bind", addresses.clone().into(), !is_default),
+            keep_alive: setting("keep_alive", keep_alive.into(), settings.keep_alive.is_some()),
+            workers: setting("workers", settings.workers().into(), settings.workers.is_some()),
+        }
+    }
+}
