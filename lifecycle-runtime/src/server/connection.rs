@@ -281,7 +281,7 @@ impl Connection {
     pub(super) fn begin_response(&self) -> bool {
         let announces = self.phase.announces.load(Ordering::Relaxed);
         if announces && self.state.get() == ConnectionState::Open {
-            self.protocol.borrow_mut().announce_last_response();
+            self.protocol.borrow_mut().announce_end_with_response();
         }
         announces
     }

@@ -61,16 +61,11 @@ impl Transport {
         Ok(begins)
     }
 
-    /// Notes that the client speaks HTTP/2, and looks at the beginning, which has been read. If the
-    /// server stops, announces the connection's end.
+    /// Notes that the client speaks HTTP/2, and looks at the beginning, which has been read.
     pub(super) fn speaks_http2(&mut self) {
         self.connection.speaks_http2();
         if let Some(mut http2) = self.connection.http2() {
             http2.received(&mut self.incoming);
-        }
-        // The announcement to all connections has not reached this one, if the client came later.
-        if self.connection.is_ending() {
-            self.connection.announce();
         }
         self.connection.wake_if_closing();
     }

@@ -100,8 +100,8 @@ fn the_grace_period_ends_a_process_that_hangs_after_its_run_with_the_exit_code_o
             ended.expect_code(code).expect_took(GRACE);
             ended.expect_said(&[&format!(
                 "the grace period of 2 s is over, exit at once: the run has ended, but not the \
-                 process; see what follows `run`, as a `Drop` in `main` or an exit handler, exit \
-                 code {code}"
+                 process; see callbacks of `on_report` and what follows `run`, as a `Drop` in \
+                 `main` or an exit handler, exit code {code}"
             )]);
         }
     }

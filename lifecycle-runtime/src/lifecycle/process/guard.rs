@@ -204,11 +204,15 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
         exit_with_last_line(&facts, code, cause, || {
             let running = match live.map(Live::waits).unwrap_or_default() {
                 _ if over.is_some() => {
-                    "the run has ended, but not the process; see what follows `run`, as a `Drop` \
-                     in `main` or an exit handler"
+                    "the run has ended, but not the process; see callbacks of `on_report` and what \
+                     follows `run`, as a `Drop` in `main` or an exit handler"
                         .to_owned()
                 }
-                waits if waits.is_empty() => "the async runtime does not answer".to_owned(),
+                waits if waits.is_empty() => {
+                    "no hook runs; an observer has not returned, or the async runtime does not \
+                     answer"
+                        .to_owned()
+                }
                 waits => {
                     let waits: Vec<_> = waits.iter().map(ToString::to_string).collect();
                     format!("still running: {}", waits.join(", "))

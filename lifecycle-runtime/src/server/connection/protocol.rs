@@ -45,10 +45,14 @@ impl HttpProtocol {
         }
     }
 
-    /// Notes that a response announces that it is the last, if the protocol has such a header.
-    pub(super) fn announce_last_response(&mut self) {
-        if let Self::Http1(http1) = self {
-            http1.announce_last();
+    /// Announces the connection's end with a response that begins now: by a header, or by a GOAWAY
+    /// to a client that has come after the announcement to all. That client has had its request by
+    /// then, where a GOAWAY at once would let it send none.
+    pub(super) fn announce_end_with_response(&mut self) {
+        match self {
+            Self::Http1(http1) => http1.announce_last(),
+            Self::Http2(http2) => http2.announce(),
+            Self::WebSocket(_) => {}
         }
     }
 

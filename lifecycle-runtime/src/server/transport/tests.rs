@@ -270,15 +270,19 @@ fn what_was_read_to_learn_the_protocol_counts() {
 }
 
 #[test]
-fn a_client_of_http2_that_comes_during_the_drain_delay_is_told_of_the_end_at_once() {
-    for stops in [false, true] {
+fn a_client_of_http2_that_comes_during_the_drain_delay_is_told_of_the_end_with_a_response() {
+    for (stops, responds) in [(false, true), (true, false), (true, true)] {
         let mut line = Line::new(vec![]);
         line.announces.store(stops, Ordering::Relaxed);
         line.transport.speaks_http2();
         line.write(&http2::settings().bytes());
+        if responds {
+            line.connection.begin_response();
+        }
         line.flush();
         let written = http2::parse(&line.wire().written);
-        let expected: &[Frame] = if stops { &http2::announcement() } else { &[] };
+        let is_told = stops && responds;
+        let expected: &[Frame] = if is_told { &http2::announcement() } else { &[] };
         assert_eq!(written[1..], *expected);
     }
 }
