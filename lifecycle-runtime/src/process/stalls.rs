@@ -135,7 +135,7 @@ impl StallTracker {
     /// Returns the reason for which no request can be answered: every worker of a server is
     /// stalled.
     pub(crate) fn readiness_failure(&self) -> Option<String> {
-        self.server_stalled_for(Duration::ZERO, |a, b| a == b)
+        self.server_stalled_for(self.limits.after, |a, b| a == b)
     }
 
     /// Returns the reason for which the process can only be restarted: the hooks' runtime or all
@@ -244,7 +244,7 @@ impl WatchedPart {
     }
 
     fn has_stalled_for(&self, time: Duration) -> bool {
-        self.is_stalled && self.silent_for >= time
+        self.silent_for >= time
     }
 
     fn runtime(&self) -> &RuntimeName {

@@ -133,6 +133,14 @@ fn a_process_whose_hooks_are_stalled_for_long_is_not_alive() {
     look(&stalls, 1);
     let failure = stalls.liveness_failure().expect("it is over the timeout");
     assert_eq!(failure, "the hooks' runtime has been stalled for 30 s");
+    // The timeout counts even if it is shorter than the time after which a stall is reported.
+    let short = StallLimits { after: AFTER, timeout: Some(Duration::from_secs(2)) };
+    let short = StallTracker::new(short);
+    watch(&short, RuntimeName::Hooks, &runtime);
+    look(&short, 2);
+    assert_eq!(short.liveness_failure(), None);
+    look(&short, 1);
+    assert!(short.liveness_failure().is_some());
     let never = StallTracker::new(StallLimits { after: AFTER, timeout: None });
     watch(&never, RuntimeName::Hooks, &runtime);
     look(&never, 1_000);

@@ -167,7 +167,9 @@ fn add_fields(value: &Value, path: &str, fields: &mut BTreeSet<String>) {
             }
         }
         Value::Array(list) => {
-            list.iter().for_each(|value| add_fields(value, &format!("{path}[]"), fields));
+            for value in list {
+                add_fields(value, &format!("{path}[]"), fields);
+            }
         }
         _ => drop(fields.insert(path.to_owned())),
     }
