@@ -345,7 +345,8 @@ async fn a_result_counts_as_long_as_it_is_fresh() {
 #[test]
 fn a_process_whose_hooks_are_stalled_says_so_in_its_probes() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let limits = StallLimits { after: Duration::ZERO, timeout: Some(Duration::ZERO) };
+    let after = Duration::from_secs(5);
+    let limits = StallLimits { after, timeout: Some(after) };
     let stalls = StallTracker::new(limits);
     stalls.watch(&WatchedRuntime {
         name: RuntimeName::Hooks,
