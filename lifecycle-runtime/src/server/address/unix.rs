@@ -7,10 +7,14 @@
 
 use std::fs::{File, Permissions, TryLockError};
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use rustix::fs::{Mode, OFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::taken::Place;
@@ -93,7 +97,7 @@ impl<'a> UnixAddress<'a> {
             UnixPlace::File(path) => path,
             UnixPlace::Abstract(name) => {
                 socket.bind(&self.address)?;
-                return Ok((socket, SocketFile { name: format!("@{name}"), file: None }));
+                return Ok((socket, SocketFile::none(name)));
             }
         };
         // The file must be found at the end, too, even if the current folder is another one then.
@@ -189,12 +193,36 @@ pub(in crate::server) struct SocketFile {
     name: String,
     /// Absolute path of the file, with its device and inode.
     file: Option<(PathBuf, (u64, u64))>,
+    /// Descriptor of the file: as long as it is open, no other file gets the inode, even if the
+    /// socket is closed and the file removed.
+    #[cfg(target_os = "linux")]
+    _inode: Option<OwnedFd>,
 }
 
 impl SocketFile {
     fn of(path: PathBuf) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        let inode = {
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::open(&path, flags, Mode::empty())?
+        };
         let identity = identity(&path)?;
-        Ok(Self { name: path.display().to_string(), file: Some((path, identity)) })
+        Ok(Self {
+            name: path.display().to_string(),
+            file: Some((path, identity)),
+            #[cfg(target_os = "linux")]
+            _inode: Some(inode),
+        })
+    }
+
+    /// Returns the name of a socket that has no file.
+    fn none(name: &str) -> Self {
+        Self {
+            name: format!("@{name}"),
+            file: None,
+            #[cfg(target_os = "linux")]
+            _inode: None,
+        }
     }
 
     /// Returns the path, or the abstract name with its `@`.

@@ -43,6 +43,21 @@ fn of_those_who_replace_a_file_at_once_one_listens_and_it_is_the_one_that_is_fou
 }
 
 #[test]
+fn a_file_that_another_process_has_made_meanwhile_stays_even_if_it_gets_the_same_inode() {
+    let folder = folder();
+    let path = folder.join("s");
+    let address = path.display().to_string();
+    let (socket, file) =
+        UnixAddress::parse(&address).expect("an address").bind().expect("a socket");
+    drop(socket);
+    std::fs::remove_file(&path).expect("a file");
+    let _other = UnixListener::bind(&path).expect("a free place");
+    drop(file);
+    assert!(path.exists());
+    std::fs::remove_dir_all(&folder).expect("a folder");
+}
+
+#[test]
 fn a_question_mark_may_be_a_part_of_the_path() {
     let address = UnixAddress::parse("/run/what?/app.sock?mode=0660").expect("an address");
     assert!(
