@@ -58,7 +58,7 @@ impl Timetable {
         let for_drain = for_hooks.saturating_sub(drain_delay);
         let for_others = match drain_timeout.filter(|_| serves) {
             Some(timeout) => {
-                let least = (grace / HOOKS_PART).max(unlimited.shutdown.least());
+                let least = (grace / HOOKS_PART).max(least_of_shutdown(plan, grace));
                 timeout.saturating_add(leaving(grace, serves)).saturating_add(least)
             }
             None => Duration::ZERO,
@@ -285,6 +285,13 @@ impl Timetable {
         }
         spans
     }
+}
+
+/// Returns the time that shutdown hooks and services keep however much has to be scaled, even if
+/// the drain is over at once and leaves nothing to services that are told to stop with it.
+fn least_of_shutdown(plan: &Plan, grace: Duration) -> Duration {
+    let (phase, before) = (plan.phase(Phase::Shutdown), Some(Duration::ZERO));
+    Budget::new(&plan.hooks, phase, grace, Duration::MAX, before).least()
 }
 
 /// Time of a hook in a stop, at worst.

@@ -162,6 +162,10 @@ fn drain_hooks_leave_requests_all_of_the_drain_timeout() {
     );
     let text = "drain a timeout 12000; stop b timeout 9000 reserve 9000";
     assert_eq!(had(text, 30_000, 12_000), Duration::from_secs(12));
+    // A drain that has to be short leaves time to a service that is told with it.
+    let text = "drain a timeout 12000; service b told drain timeout 4000; stop c; stop d after c; \
+                stop e after d timeout 20000 reserve 8000";
+    assert_eq!(had(text, 12_000, 3), Duration::from_millis(3));
     // Drain hooks and shutdown hooks keep a tenth each.
     let plan = plan_of("drain a timeout 12000; stop b timeout 9000");
     let table = Timetable::new(&plan, settings(20_000, Some(30_000), true));
