@@ -48,17 +48,17 @@ impl Recurring {
 
     /// Runs a hook once, and returns its outcome and the time that it took. Returns `None` if the
     /// hook was cancelled because a stop began.
-    async fn once(&self, permit: &RunPermit) -> Option<(Outcome, Duration)> {
+    async fn once(&self, permit: &mut RunPermit) -> Option<(Outcome, Duration)> {
         let (hook, began) = (permit.hook, Instant::now());
-        let Some(guard) = permit.take() else {
+        let Some(guard) = permit.take(began) else {
             // The earlier run could not be cancelled and goes on. A second run beside it would do
             // no better.
             let outcome = Outcome::TimedOut { limit: Limit::Timeout, ended: false };
-            self.engine.events.emit_at(
-                began,
-                &Event::HookEnded { hook, outcome: outcome.clone(), took: Duration::ZERO },
-            );
-            return Some((outcome, Duration::ZERO));
+            let took = began.saturating_duration_since(permit.taken);
+            self.engine
+                .events
+                .emit_at(began, &Event::HookEnded { hook, outcome: outcome.clone(), took });
+            return Some((outcome, took));
         };
         self.engine.events.emit_at(began, &Event::HookStarted { hook });
         let mut running_tasks = RunningTasks::new(1, &self.engine.hooks);
@@ -127,15 +127,20 @@ const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 struct RunPermit {
     hook: &'static HookMeta,
     free: Arc<Mutex<()>>,
+    /// Beginning of the last run that held it.
+    taken: Instant,
 }
 
 impl RunPermit {
     fn of(hook: &'static HookMeta) -> Self {
-        Self { hook, free: Arc::default() }
+        Self { hook, free: Arc::default(), taken: Instant::now() }
     }
 
-    fn take(&self) -> Option<OwnedMutexGuard<()>> {
-        Arc::clone(&self.free).try_lock_owned().ok()
+    /// Takes the permit for a run that begins now, unless an earlier run holds it.
+    fn take(&mut self, now: Instant) -> Option<OwnedMutexGuard<()>> {
+        let guard = Arc::clone(&self.free).try_lock_owned().ok()?;
+        self.taken = now;
+        Some(guard)
     }
 }
 

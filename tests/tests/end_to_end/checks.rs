@@ -139,8 +139,10 @@ fn a_check_never_runs_beside_one_that_could_not_be_cancelled() {
     let (mut program, address) = ready("stuck=wait");
     let stuck = "health check `stuck` ran into its timeout, did not end and was abandoned";
     assert_eq!(until(&mut program, &address, "/readyz", 503)["reason"], stuck);
-    // The next failure took no time: the check did not run.
-    program.wait_while(|| ask(&address, "/readyz").1["checks"][0]["took"] != 0.0);
+    // The next failures are about the same run, which takes longer and longer.
+    let took = || ask(&address, "/readyz").1["checks"][0]["took"].as_f64().expect("a number");
+    let first = took();
+    program.wait_while(|| took() <= first);
     assert_eq!(ask(&address, "/readyz").1["reason"], stuck);
     program.tell("stuck");
     until(&mut program, &address, "/readyz", 200);

@@ -80,9 +80,9 @@ impl Recurring {
             return;
         }
         let mut progress = self.progress.clone();
-        let permit = RunPermit::of(hook);
+        let mut permit = RunPermit::of(hook);
         if policy.kind == CheckKind::Readiness {
-            let passed = self.run_check(&permit).await;
+            let passed = self.run_check(&mut permit).await;
             self.first_checks.ended();
             if passed.is_none() || !start_over(&mut progress).await {
                 return;
@@ -99,7 +99,7 @@ impl Recurring {
                 () = sleep_until(next) => {}
             }
             next = following(next, Instant::now(), policy.interval);
-            let Some(passed) = self.run_check(&permit).await else { return };
+            let Some(passed) = self.run_check(&mut permit).await else { return };
             // A startup check that has passed is not repeated.
             if policy.kind == CheckKind::Startup && passed {
                 return;
@@ -109,7 +109,7 @@ impl Recurring {
 
     /// Runs a check once and records its result. Returns `true` if it passed, and `None` if a stop
     /// came first.
-    async fn run_check(&self, permit: &RunPermit) -> Option<bool> {
+    async fn run_check(&self, permit: &mut RunPermit) -> Option<bool> {
         let (outcome, took) = self.once(permit).boxed().await?;
         let hook = permit.hook;
         let passed = !outcome.is_failure();

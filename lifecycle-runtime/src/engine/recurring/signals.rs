@@ -57,14 +57,14 @@ impl Recurring {
         if !start_over(&mut progress).await {
             return;
         }
-        let permits: Vec<_> = self.hooks_of(name).map(RunPermit::of).collect();
+        let mut permits: Vec<_> = self.hooks_of(name).map(RunPermit::of).collect();
         loop {
             tokio::select! {
                 biased;
                 () = stop_begun(&mut progress) => return,
                 () = arrived.notified() => {}
             }
-            for permit in &permits {
+            for permit in &mut permits {
                 // A hook runs even if the one before it failed.
                 let ended = self.once(permit).boxed().await;
                 if ended.is_none() || !start_over(&mut progress).await {
