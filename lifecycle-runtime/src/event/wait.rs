@@ -53,7 +53,7 @@ pub enum Wait {
         /// Number of the connections.
         count: u64,
     },
-    /// Worker threads are blocked by handlers.
+    /// Worker threads should have ended and have not: as a rule, handlers block them.
     #[non_exhaustive]
     BlockedWorkers {
         /// Number of the threads.
@@ -84,6 +84,13 @@ pub enum Wait {
         hook: &'static HookMeta,
         /// Number of the others that hold it; 0 while it is being dropped.
         others: usize,
+    },
+    /// Everything else has ended, and an [`Observer`](super::Observer) of the program has not
+    /// returned.
+    #[non_exhaustive]
+    Observers {
+        /// Time for which it is waited for.
+        running: Duration,
     },
 }
 
@@ -116,10 +123,10 @@ impl fmt::Display for Wait {
             Self::Connections { count: 1 } => f.write_str("a connection without a request"),
             Self::Connections { count } => write!(f, "{count} connections without a request"),
             Self::BlockedWorkers { count: 1 } => {
-                f.write_str("a worker thread, blocked by a handler")
+                f.write_str("a worker thread, which a handler may block")
             }
             Self::BlockedWorkers { count } => {
-                write!(f, "{count} worker threads, blocked by handlers")
+                write!(f, "{count} worker threads, which handlers may block")
             }
             Self::BlockingPools { count: 1 } => f.write_str(
                 "the blocking pool of a worker thread (web::block, or an address lookup)",
@@ -133,6 +140,9 @@ impl fmt::Display for Wait {
                 write!(f, "{count} worker threads that build or drop their apps")
             }
             Self::DrainDelay { left } => write!(f, "the drain delay, {} left", readable(*left)),
+            Self::Observers { running } => {
+                write!(f, "an observer of events {}", readable(*running))
+            }
             Self::Value { hook, others } => {
                 let name = hook.display_name();
                 match others {

@@ -16,7 +16,7 @@ use super::report_time::observers_until;
 use super::run::{Run, Servers};
 use crate::engine::executor::Executor;
 use crate::engine::recurring::Recurring;
-use crate::event::Event;
+use crate::event::{Event, Wait};
 use crate::hook::state::State;
 use crate::hook::task::{all, block_on};
 use crate::observe::report::Report;
@@ -120,6 +120,7 @@ impl Run {
         let now = Instant::now();
         let deadline = self.progress.borrow().deadline.unwrap_or(now);
         let deadline = observers_until(deadline, self.config.grace, now);
+        self.live.add(move |_| vec![Wait::Observers { running: now.elapsed() }]);
         let delivered = async {
             self.engine.events.flushed().await;
             // An observer may have reported a failure because of an event that it has seen just
@@ -127,7 +128,13 @@ impl Run {
             self.emit_late_failure();
             self.engine.events.delivered().await;
         };
-        if timeout_at(deadline, delivered).await.is_err() {
+        let is_delivered = tokio::select! {
+            biased;
+            never = self.report_waits() => match never {},
+            delivered = timeout_at(deadline, delivered) => delivered.is_ok(),
+        };
+        self.live.forget_others();
+        if !is_delivered {
             self.console
                 .complain("an observer of events has not returned, and has not seen all of them");
         }
@@ -184,7 +191,12 @@ impl EndedRun {
 
     fn report(&mut self) -> Report {
         let paths = std::mem::take(&mut self.paths);
-        let report = self.run.recorder.report(paths.start, paths.stop);
+        let Some(report) = self.run.recorder.report(paths.start, paths.stop) else {
+            // The thread that ends the process has written its last line, with another exit code.
+            loop {
+                std::thread::park();
+            }
+        };
         let is_traced = trace::report(&report).is_shown;
         self.run.console.report(&report, is_traced);
         report

@@ -50,13 +50,23 @@ impl Run {
                     is_repeat_reported = true;
                     self.engine.events.emit(&Event::StopRepeated { signal, is_hurried });
                 }
-                () = pause => {
-                    let on = self.live.waits();
-                    if !on.is_empty() {
-                        self.engine.events.emit(&Event::Waiting { on });
-                    }
-                }
+                () = pause => self.emit_waits(),
             }
+        }
+    }
+
+    /// Emits events about everything that the end of a stop waits for.
+    pub(super) async fn report_waits(&self) -> Infallible {
+        loop {
+            sleep(STOP_REPORT_INTERVAL).await;
+            self.emit_waits();
+        }
+    }
+
+    fn emit_waits(&self) {
+        let on = self.live.waits();
+        if !on.is_empty() {
+            self.engine.events.emit(&Event::Waiting { on });
         }
     }
 }

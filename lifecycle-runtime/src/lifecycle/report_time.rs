@@ -7,7 +7,7 @@
 //!   abandoned
 //! ```
 //!
-//! Where hooks began late they may take four eighths, and what follows has less.
+//! Hooks that began late may take four eighths. What follows then has less.
 
 use std::time::Duration;
 

@@ -250,6 +250,12 @@ impl Live {
         self.recorder.exit_code()
     }
 
+    /// Notes that the process ends now, and returns its exit code: that of a run that is over, or
+    /// else this one.
+    pub(crate) fn end_by_force(&self, code: u8) -> u8 {
+        self.recorder.end_by_force(code)
+    }
+
     /// Makes the report of everything so far, for a process that ends by force, with this exit code
     /// unless the run is over.
     pub(crate) fn report_so_far(&self, exit_code: u8, cause: ForcedExitCause) -> Report {

@@ -274,6 +274,10 @@ fn an_observer_that_does_not_return_in_the_stop_holds_no_hook_up() {
     let mut program = start.start().ready();
     program.signal(Signal::SIGTERM);
     program.wait_until_said("observer hangs");
+    // Once everything else is over, it is what the stop waits for.
+    program.wait_for("waiting for an observer of events ");
+    program.signal(Signal::SIGUSR1);
+    program.wait_for("  an observer of events ");
     let ended = program.end();
     ended.expect_said(&["an observer of events has not returned, and has not seen all of them"]);
     // It leaves callbacks their time.

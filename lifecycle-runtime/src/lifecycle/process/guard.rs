@@ -143,6 +143,13 @@ impl Facts {
         report
     }
 
+    /// Notes that the process ends now, and returns its exit code: that of a run that is over, or
+    /// else this one.
+    fn end_by_force(&self, code: u8) -> u8 {
+        let code = self.run.get().map_or(code, |(_, live)| live.end_by_force(code));
+        *self.refused.get_or_init(|| code)
+    }
+
     /// Returns the exit code of a run that is over.
     fn exit_code(&self) -> Option<u8> {
         let of_run = self.run.get().and_then(|(_, live)| live.exit_code());
@@ -183,10 +190,8 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
 /// Ends the process because of a third signal. The exit code of a run that is over stays.
 fn exit_at_once(signal: ReceivedSignal, facts: &Arc<Facts>) -> ! {
     let ReceivedSignal { name, number, .. } = signal;
-    let (code, what) = match facts.exit_code() {
-        Some(code) => (code, "; the run was over before"),
-        None => (u8::try_from(128 + number).unwrap_or(u8::MAX), ""),
-    };
+    let what = if facts.exit_code().is_some() { "; the run was over before" } else { "" };
+    let code = facts.end_by_force(u8::try_from(128 + number).unwrap_or(u8::MAX));
     let cause = ForcedExitCause::ThirdSignal(name);
     exit_with_last_line(facts, code, cause, || {
         facts.console().write_last_line(&format!("{cause}{what}, exit code {code}"), code);
@@ -199,7 +204,7 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
         let live = facts.run.get().map(|(_, live)| live);
         let over = facts.exit_code();
         let of_start = if live.is_none_or(Live::has_not_started) { 1 } else { 3 };
-        let code = over.unwrap_or(of_start);
+        let code = facts.end_by_force(of_start);
         let cause = ForcedExitCause::GracePeriod(grace);
         exit_with_last_line(&facts, code, cause, || {
             let running = match live.map(Live::waits).unwrap_or_default() {
@@ -209,9 +214,7 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
                         .to_owned()
                 }
                 waits if waits.is_empty() => {
-                    "no hook runs; an observer has not returned, or the async runtime does not \
-                     answer"
-                        .to_owned()
+                    "no hook runs, and the async runtime does not answer".to_owned()
                 }
                 waits => {
                     let waits: Vec<_> = waits.iter().map(ToString::to_string).collect();

@@ -56,6 +56,8 @@ pub(crate) struct RunRecord {
     late_failure: Option<String>,
     /// Exit code, once the report is made.
     exit: Option<u8>,
+    /// Set if the process ends before its run.
+    is_forced: bool,
 }
 
 /// Entries of hooks, in the order in which they were added, that are found by their hook.
@@ -231,20 +233,32 @@ impl Recorder {
         self.record().exit
     }
 
+    /// Notes that the process ends now, and returns its exit code: that of a run that is over, or
+    /// else this one.
+    pub(crate) fn end_by_force(&self, code: u8) -> u8 {
+        let mut record = self.record();
+        record.is_forced = record.exit.is_none();
+        record.exit.unwrap_or(code)
+    }
+
     fn record(&self) -> MutexGuard<'_, RunRecord> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the report of a run that is over.
+    /// Makes the report of a run that is over. Returns `None` if the process ends by force: it has
+    /// another exit code.
     pub(crate) fn report(
         &self,
         start_path: Vec<(&'static HookMeta, Duration)>,
         stop_path: Vec<(&'static HookMeta, Duration)>,
-    ) -> Report {
+    ) -> Option<Report> {
         let mut record = self.record();
+        if record.is_forced {
+            return None;
+        }
         let exit = record.exit_code();
         record.exit = Some(exit);
-        Report { start_path, stop_path, ..record.report(exit, record.last) }
+        Some(Report { start_path, stop_path, ..record.report(exit, record.last) })
     }
 
     /// Makes the report of everything that has happened until now, for a process that ends before

@@ -174,13 +174,19 @@ fn the_summary_names_what_failed_and_why() {
     assert_eq!(json["hooks"][0]["error"], "the disk\nis full");
 
     // The exit code of a run that is over stays.
-    let ended = recorder.report(Vec::new(), Vec::new());
+    let ended = recorder.report(Vec::new(), Vec::new()).expect("no forced exit");
     assert_eq!(
         ended.one_line(),
         "exit code 3: stopped (SIGTERM) in 0 µs; hook `flush` (app.rs:2) failed: the disk is full"
     );
     let later = recorder.report_so_far(130, Duration::from_secs(60), forced);
     assert_eq!(later.to_json(), ended.to_json());
+    assert_eq!(recorder.end_by_force(130), 3);
+
+    // A process that ends by force says nothing else about its end.
+    let recorder = Recorder::new(0);
+    assert_eq!(recorder.end_by_force(143), 143);
+    assert!(recorder.report(Vec::new(), Vec::new()).is_none());
 
     // The failure that a start fails by is named once.
     let recorder = Recorder::new(2);
@@ -191,7 +197,7 @@ fn the_summary_names_what_failed_and_why() {
     let cause = StopCause::StartFailed;
     tell(&Event::StopBegun { cause, grace: Duration::from_secs(9), requests });
     assert_eq!(
-        recorder.report(Vec::new(), Vec::new()).one_line(),
+        recorder.report(Vec::new(), Vec::new()).expect("no forced exit").one_line(),
         "exit code 1: start failed: hook `db` (app.rs:1) failed: no route"
     );
 }
