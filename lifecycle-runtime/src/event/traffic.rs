@@ -33,8 +33,9 @@ pub struct Traffic {
     pub connections: Connections,
     /// Tasks that handlers have spawned, by their outcome.
     pub tasks: Tasks,
-    /// Number of worker threads that still ran code of the app when the shutdown hooks began: a
-    /// handler that blocks, `web::block`, or an app that takes long to be built or dropped.
+    /// Number of worker threads that had not ended when the shutdown hooks began, and that may run
+    /// code of the app: a handler that blocks, `web::block`, or an app that takes long to be built
+    /// or dropped.
     pub workers_left: usize,
     /// Number of these threads that only waited for their blocking pool: for a `web::block`, which
     /// nobody may await any more, or for an address lookup. Neither can be cancelled.
@@ -170,15 +171,14 @@ impl Traffic {
             several => Some(format!("{several} worker threads")),
         };
         let blocked = threads(self.workers_left.saturating_sub(self.pools_left)).map(|threads| {
-            let why = "a handler or an app's factory that blocks";
-            format!("{threads} still ran code of the app when the shutdown hooks began: {why}")
+            let why = "as a rule, a handler or an app's factory blocks";
+            format!("{threads} had not ended when the shutdown hooks began: {why}")
         });
         let pools = threads(self.pools_left).map(|threads| {
-            let why = "a web::block, which nobody may await any more, or an address lookup; \
-                       neither can be cancelled";
+            let why = "as a rule, a web::block, which nobody may await any more, or an address \
+                       lookup; neither can be cancelled";
             format!(
-                "the blocking pool of {threads} still had work when the shutdown hooks began: \
-                     {why}"
+                "the blocking pool of {threads} had not ended when the shutdown hooks began: {why}"
             )
         });
         let tasks = match self.tasks.left {

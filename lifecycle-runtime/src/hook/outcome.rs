@@ -62,9 +62,9 @@ pub enum Outcome {
         /// blocking pool, were blocked. Otherwise too little time was left to begin in.
         is_blocked: bool,
     },
-    /// It did not run: it depends on a hook that had not started.
+    /// It did not run: it depends on a hook that did not succeed.
     Skipped {
-        /// Hook that had not started and that it depends on.
+        /// Hook that did not succeed and that it depends on.
         #[serde(serialize_with = "as_name")]
         missing: &'static HookMeta,
     },
@@ -154,7 +154,7 @@ impl fmt::Display for Outcome {
                      not end",
             ),
             Self::Skipped { missing } => {
-                write!(f, "skipped: `{}` had not started", missing.display_name())
+                write!(f, "skipped: `{}` did not succeed", missing.display_name())
             }
         }
     }

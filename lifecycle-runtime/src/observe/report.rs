@@ -115,7 +115,7 @@ impl Report {
     ///     stop;
     ///   - requests, `WebSocket`s or tasks were cut off;
     ///   - connections still waited to be accepted at the deadline;
-    ///   - a worker thread still ran code of the app when the shutdown hooks began;
+    ///   - a worker thread had not ended when the shutdown hooks began;
     ///   - the server ended by itself;
     ///   - or [`StopHandle::fail`](crate::StopHandle::fail) asked for the stop.
     #[must_use]

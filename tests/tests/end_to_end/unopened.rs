@@ -74,7 +74,7 @@ fn an_app_that_is_never_built_is_left_behind_in_time() {
     let ended = start.env("LIFECYCLE_GRACE", "2s").end();
     ended.expect_code(1).expect_said(&[
         "start failed: building the app ran into the startup timeout",
-        "a worker thread still ran code of the app when the shutdown hooks began",
+        "a worker thread had not ended when the shutdown hooks began",
     ]);
     expect_last(&ended, &["close_db"]);
     ended.expect_took(Duration::from_secs(4)).expect_not_said(&["exit at once"]);
