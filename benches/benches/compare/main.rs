@@ -6,6 +6,7 @@
 //! clients.
 
 mod network;
+mod operator;
 mod program;
 mod serve;
 mod stop;
@@ -77,32 +78,37 @@ fn compare(settings: &Settings, network: &Network) -> Result<(), String> {
     let rounds: Vec<_> = (0..settings.rounds)
         .map(|round| {
             eprintln!("round {} of {}", round + 1, settings.rounds);
-            // The program that runs second finds a warmer machine.
-            let first_bare = round % 2 == 0;
-            let of = |kind| serve::measure(kind, settings, network);
-            if first_bare {
-                let bare = of(Kind::Bare)?;
-                Ok((bare, of(Kind::WithLifecycle)?))
-            } else {
-                let with = of(Kind::WithLifecycle)?;
-                Ok((of(Kind::Bare)?, with))
+            // The programs that run later find a warmer machine, so each round has another order.
+            let mut kinds = Kind::ALL;
+            kinds.rotate_left(round % Kind::ALL.len());
+            let served = kinds.map(|kind| (kind, serve::measure(kind, settings, network)));
+            let mut round = Vec::new();
+            for (kind, served) in served {
+                round.push((kind, served?));
             }
+            round.sort_by_key(|(kind, _)| *kind);
+            Ok(round.into_iter().map(|(_, served)| served).collect())
         })
         .collect::<Result<_, String>>()?;
     serve::print(&rounds);
 
-    println!(
-        "\n| stop, from SIGTERM to exit | bare actix-web | with the framework |\n|---|---|---|"
-    );
+    println!("\n{}\n|---|---|---|---|", heading("stop, from SIGTERM to exit"));
     for situation in stop::SITUATIONS {
-        let (mut bare, mut with) = (Vec::new(), Vec::new());
+        let mut stops = Kind::ALL.map(|_| Vec::new());
         for _ in 0..settings.rounds {
-            bare.push(stop::measure(Kind::Bare, situation, settings.workers, network)?);
-            with.push(stop::measure(Kind::WithLifecycle, situation, settings.workers, network)?);
+            for (kind, stops) in Kind::ALL.into_iter().zip(&mut stops) {
+                stops.push(stop::measure(kind, situation, settings.workers, network)?);
+            }
         }
-        println!("| {} | {} | {} |", situation.name, stop::text(&bare), stop::text(&with));
+        let texts: Vec<_> = stops.iter().map(|stops| stop::text(stops)).collect();
+        println!("| {} | {} |", situation.name, texts.join(" | "));
     }
     Ok(())
+}
+
+/// Returns the heading of a table with a column for each program.
+fn heading(of: &str) -> String {
+    format!("| {of} | {} |", Kind::ALL.map(Kind::name).join(" | "))
 }
 
 /// Returns the median of the values.

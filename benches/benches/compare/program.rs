@@ -1,7 +1,7 @@
 //! Program that is compared, in a process of its own.
 
 use std::io::{self, BufRead, BufReader};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{sleep, spawn};
@@ -11,14 +11,31 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::network::Network;
+use super::operator::Operator;
 
 /// Limit for everything that is not measured.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Bare,
     WithLifecycle,
+    /// The same, with the listener for operators, who ask for metrics each second and follow the
+    /// events.
+    WithAdmin,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Bare, Self::WithLifecycle, Self::WithAdmin];
+
+    /// Returns the name of the program in tables.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare actix-web",
+            Self::WithLifecycle => "with the framework",
+            Self::WithAdmin => "with `admin`, and operators",
+        }
+    }
 }
 
 /// Server that runs until this is dropped.
@@ -27,6 +44,7 @@ pub(crate) struct Program {
     /// Messages that a slow request has begun.
     slow: Receiver<()>,
     pub(crate) address: SocketAddr,
+    _operator: Option<Operator>,
 }
 
 /// Memory of a program, in KiB.
@@ -44,7 +62,7 @@ impl Program {
     pub(crate) fn start(kind: Kind, workers: usize, network: &Network) -> Result<Self, String> {
         let path = match kind {
             Kind::Bare => env!("CARGO_BIN_EXE_bare_actix"),
-            Kind::WithLifecycle => env!("CARGO_BIN_EXE_with_lifecycle"),
+            Kind::WithLifecycle | Kind::WithAdmin => env!("CARGO_BIN_EXE_with_lifecycle"),
         };
         let address = network.server(|| free_address(network.server_ip()));
         let address = address.map_err(|error| format!("no address is free: {error}"))?;
@@ -55,6 +73,13 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
+        let admin = (kind == Kind::WithAdmin)
+            .then(|| network.server(|| free_address(Ipv4Addr::LOCALHOST.into())))
+            .transpose()
+            .map_err(|error| format!("no address is free: {error}"))?;
+        if let Some(admin) = admin {
+            command.env("LIFECYCLE_ADMIN", admin.to_string());
+        }
         let child = network.server(|| command.spawn());
         let mut child = child.map_err(|error| format!("{path} doesn't start: {error}"))?;
         let (begun, slow) = channel();
@@ -62,7 +87,8 @@ impl Program {
             let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
             spawn(move || lines.try_for_each(|_| begun.send(())));
         }
-        let program = Self { child, slow, address };
+        let operator = admin.map(|admin| network.server(|| Operator::at(admin)));
+        let program = Self { child, slow, address, _operator: operator };
         let begun = Instant::now();
         while network.client(|| TcpStream::connect(address)).is_err() {
             if begun.elapsed() > PATIENCE {

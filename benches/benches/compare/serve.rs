@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::network::Network;
 use super::program::{Kind, Memory, Program};
-use super::{Settings, median};
+use super::{Settings, heading, median};
 
 /// Time in which a program comes to rest before its memory is read.
 const REST: Duration = Duration::from_millis(300);
@@ -90,22 +90,22 @@ fn microseconds(text: &str) -> Option<f64> {
     Some(number.parse::<f64>().ok()? * unit)
 }
 
-/// Prints the medians of all rounds, each a run of the bare server and one with the framework.
-pub(crate) fn print(rounds: &[(Served, Served)]) {
-    println!(
-        "| serving, medians of {} rounds | bare actix-web | with the framework | ratio |",
-        rounds.len()
-    );
+/// Prints the medians of all rounds, each a run of every program, with their ratios to the first,
+/// which is the bare server.
+pub(crate) fn print(rounds: &[Vec<Served>]) {
+    println!("{}", heading(&format!("serving, medians of {} rounds", rounds.len())));
     println!("|---|---|---|---|");
     let row = |name: &str, unit: &str, value: &dyn Fn(&Served) -> f64| {
-        let (bare, with) = (
-            median(rounds.iter().map(|round| value(&round.0))),
-            median(rounds.iter().map(|round| value(&round.1))),
-        );
-        // The two runs of one round had the same neighbours, so ratios are taken within a round.
-        let ratio = median(rounds.iter().map(|round| value(&round.1) / value(&round.0)));
+        let bare = median(rounds.iter().map(|round| value(&round[0])));
         let digits = if bare < 100.0 { 2 } else { 0 };
-        println!("| {name} | {bare:.digits$} {unit} | {with:.digits$} {unit} | {ratio:.3} |");
+        print!("| {name} | {bare:.digits$} {unit} |");
+        for at in 1..Kind::ALL.len() {
+            let with = median(rounds.iter().map(|round| value(&round[at])));
+            // The runs of one round had the same neighbours, so ratios are taken within a round.
+            let ratio = median(rounds.iter().map(|round| value(&round[at]) / value(&round[0])));
+            print!(" {with:.digits$} {unit}, {ratio:.3} |");
+        }
+        println!();
     };
     row("throughput", "requests/s", &|served| served.requests_per_second);
     row("processor time per request", "µs", &|served| served.work);
@@ -117,8 +117,6 @@ pub(crate) fn print(rounds: &[(Served, Served)]) {
         row("memory after the load", "KiB", &|served| served.after_load.whole as f64);
         row("of it without pages of files", "KiB", &|served| served.after_load.own as f64);
     }
-    let errors = |of: fn(&(Served, Served)) -> &Served| {
-        rounds.iter().map(|round| of(round).errors).sum::<u64>()
-    };
-    println!("| errors in all | {} | {} | |", errors(|round| &round.0), errors(|round| &round.1));
+    let errors = |at: usize| rounds.iter().map(|round| round[at].errors).sum::<u64>();
+    println!("| errors in all | {} | {} | {} |", errors(0), errors(1), errors(2));
 }
