@@ -111,7 +111,7 @@ fn a_start_that_has_failed_is_never_ready() {
 fn probes_answer_while_every_worker_is_blocked() {
     let program =
         program!("service").env("LIFECYCLE_ADMIN", "127.0.0.1:0").env("LIFECYCLE_WORKERS", "1");
-    let mut program = program.env("LIFECYCLE_GRACE", "2s").start();
+    let mut program = program.env("LIFECYCLE_GRACE", "6s").start();
     let address = admin(&mut program);
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /block").expect("it listens");

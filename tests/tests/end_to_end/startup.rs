@@ -131,7 +131,7 @@ fn an_app_that_can_not_be_built_is_a_failed_start() {
 fn an_app_that_is_never_built_is_a_failed_start() {
     let program = program!("service").args("app=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "4s");
     // The thread that builds the app has the rest of the grace period.
-    let ended = program.env("LIFECYCLE_GRACE", "2s").end();
+    let ended = program.env("LIFECYCLE_GRACE", "6s").end();
     ended.expect_code(1).expect_not_said(&["listening"]).expect_took(Duration::from_secs(4));
     ended.expect_did(&[&STARTED[..], &["app hangs"], &STOPPED].concat());
     ended.expect_said(&["start failed: building the app ran into the startup timeout"]);
@@ -139,7 +139,7 @@ fn an_app_that_is_never_built_is_a_failed_start() {
 
 #[test]
 fn a_signal_ends_the_start_while_an_app_is_being_built() {
-    let mut program = program!("service").args("app=hang").env("LIFECYCLE_GRACE", "2s").start();
+    let mut program = program!("service").args("app=hang").env("LIFECYCLE_GRACE", "6s").start();
     program.wait_until_said("app hangs");
     let ended = program.stop();
     ended

@@ -9,19 +9,19 @@ use crate::serve;
 
 #[test]
 fn a_generous_timeout_of_a_teardown_leaves_requests_half_of_the_grace_period() {
-    let mut program = serve("limited").env("LIFECYCLE_GRACE", "3s").start();
+    let mut program = serve("limited").env("LIFECYCLE_GRACE", "5s").start();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /held").expect("it listens");
     program.wait_until_said("held");
     program.signal(Signal::SIGTERM);
-    program.wait_for("stopping (SIGTERM), up to 3 s, requests up to 1.5 s");
+    program.wait_for("stopping (SIGTERM), up to 5 s, requests up to 2.5 s");
     // By then a second has passed.
     program.wait_for("waiting for GET /held 1");
     program.tell("held");
     assert_eq!(client.response().expect("a response").body, "held");
     let ended = program.end();
     ended.expect_code(0).expect_said(&[
-        "requests have 1.5 s of 3 s; after a full drain `limited` has",
+        "requests have 2.5 s of 5 s; after a full drain `limited` has",
         "0 cut off",
     ]);
 }

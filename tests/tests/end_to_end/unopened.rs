@@ -71,13 +71,13 @@ fn a_port_that_is_lost_waits_for_the_data_of_apps_before_teardowns() {
 #[test]
 fn an_app_that_is_never_built_is_left_behind_in_time() {
     let start = program!("apps").args("app=hang").env("LIFECYCLE_STARTUP_TIMEOUT", "4s");
-    let ended = start.env("LIFECYCLE_GRACE", "2s").end();
+    let ended = start.env("LIFECYCLE_GRACE", "8s").end();
     ended.expect_code(1).expect_said(&[
         "start failed: building the app ran into the startup timeout",
         "a worker thread had not ended when the shutdown hooks began",
     ]);
     expect_last(&ended, &["close_db"]);
-    ended.expect_took(Duration::from_secs(4)).expect_not_said(&["exit at once"]);
+    ended.expect_took(Duration::from_secs(10)).expect_not_said(&["exit at once"]);
 }
 
 #[test]

@@ -190,5 +190,5 @@ fn a_hook_that_blocks_leaves_the_next_one_its_time_however_short() {
     let plan = "stop a order 1; stop b order 2; stop c order 3; stop d order 4";
     let does = "a blocks until d done; b blocks until d done; c blocks until d done; d takes 1";
     let expected = ["a abandoned", "+b", "b abandoned", "+c", "c abandoned", "+d", "d done"];
-    check_on_real_time(plan, does, 6_000, &expected);
+    check_on_real_time(plan, does, 12_000, &expected);
 }
