@@ -58,7 +58,7 @@ pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
 
 /// Writes why a run can't begin, and returns the report of that, which it has passed on.
 fn refused(error: &io::Error, receivers: &ReportReceivers, console: &Console) -> Report {
-    let error = format!("the system refuses a thread or a signal handler: {error}");
+    let error = format!("the system refuses a thread, a descriptor or a signal handler: {error}");
     let console = console.or_stderr();
     console.complain(&error);
     let report = Report::not_begun(1, StartFailure::Unprepared { error });
@@ -88,6 +88,7 @@ fn outside_of_any_runtime<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -
 /// Fails if the system refuses a thread; then nothing has begun.
 fn guarded(lifecycle: Lifecycle, guard: &mut Guard, receivers: &ReportReceivers) -> io::Result<u8> {
     let grace = lifecycle.config.grace_or_default();
+    spare_descriptors()?;
     let hooks = Builder::new_multi_thread()
         .worker_threads(
             std::thread::available_parallelism().map_or(2, |number| number.get().max(2)),
@@ -128,6 +129,21 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, receivers: &ReportReceivers)
     let deadline = callbacks_until(deadline, grace, tokio::time::Instant::now());
     block_on(&own, receivers.call_on_thread(&report, deadline, &console));
     Ok(report.exit_code())
+}
+
+/// Checks that there are as many descriptors as an async runtime takes: tokio panics if it gets
+/// none for signals.
+///
+/// # Errors
+///
+/// The system's error if there are not.
+fn spare_descriptors() -> io::Result<()> {
+    #[cfg(unix)]
+    let _spare = {
+        use std::os::unix::net::UnixStream;
+        [UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?]
+    };
+    Ok(())
 }
 
 /// Makes the async runtime of a run. Hooks have another: whatever they do to their threads, the
