@@ -128,6 +128,10 @@ pub enum Event {
         /// polled, or else all requests of the worker; the hooks, services and tasks that are being
         /// polled.
         holders: Vec<Wait>,
+        /// Probes that fail from now on, as all workers of a server are stalled (`/readyz`), or for
+        /// longer than [`stall_timeout`](crate::Lifecycle::stall_timeout) (`/livez`). For the
+        /// latter the event comes again.
+        probes: Vec<&'static str>,
     },
     /// A part of the run that was stalled goes on, or has ended.
     #[non_exhaustive]

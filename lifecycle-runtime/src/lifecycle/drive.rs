@@ -26,8 +26,8 @@ use crate::process::watchdog::WatchdogHandle;
 use crate::server::{Opening, Serving};
 
 /// Time for which the end of a run waits until the last events are sent to all clients that follow
-/// them. One that reads has made room for them long before.
-const LAST_EVENTS: Duration = Duration::from_millis(250);
+/// them: three round trips of 300 ms. One that reads has made room for them before.
+const LAST_EVENTS: Duration = Duration::from_secs(1);
 
 /// Run whose hooks have all ended. Only values that others hold, and the report, are left.
 pub(super) struct EndedRun {

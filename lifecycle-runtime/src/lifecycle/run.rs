@@ -197,7 +197,9 @@ impl Run {
                 StalledPart::BlockingPool(_) => Vec::new(),
             }),
         });
-        StallMonitor::start(stalls.clone(), self.engine.events.clone())
+        let progress = self.progress.subscribe();
+        let state = move || progress.borrow().state;
+        StallMonitor::start(stalls.clone(), self.engine.events.clone(), state)
     }
 
     /// Returns the time for which the stop waits for the owners of held values.

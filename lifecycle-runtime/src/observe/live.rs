@@ -182,7 +182,7 @@ impl Live {
     }
 
     /// Returns everything that is going on, as lines: the state, the hooks that a start or a stop
-    /// waits for, and the others that run.
+    /// waits for, the others that run, and what fails or is stalled.
     pub(crate) fn picture(&self) -> String {
         let Standing { state, since, cause } = self.recorder.standing();
         let cause = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
@@ -190,9 +190,14 @@ impl Live {
         let line = |hook: &HookMeta, what: &str| {
             format!("{} ({}, #[{}]) {what}", hook.display_name(), hook.place(), hook.kind)
         };
-        let mut awaited = if state < State::Draining { self.checks.failing() } else { Vec::new() };
-        awaited.extend(self.stalls.texts());
-        awaited.extend(self.of_others(state).iter().map(ToString::to_string));
+        // A stop waits for neither failed checks nor lost services.
+        let mut failing = if state < State::Draining {
+            self.checks.failing().into_iter().chain(self.lost_services()).collect()
+        } else {
+            Vec::new()
+        };
+        failing.extend(self.stalls.texts());
+        let mut awaited: Vec<_> = self.of_others(state).iter().map(ToString::to_string).collect();
         let mut others = Vec::new();
         for (hook, running) in self.running() {
             let list = if is_awaited_hook(state, hook) { &mut awaited } else { &mut others };
@@ -204,22 +209,17 @@ impl Live {
             let since = readable(self.since(service.since));
             list.push(line(service.hook, &format!("{} {since}", service.state)));
         }
-        // A stop does not wait for lost services.
-        if state < State::Draining {
-            others.extend(self.lost_services());
-        }
+        let more = |heading, lines: &[String]| match lines {
+            [] => String::new(),
+            lines => format!("\n{}", listed(heading, lines, "")),
+        };
         let lists = if state == State::Ready {
             awaited.extend(others);
             listed("running", &awaited, " nothing")
         } else {
-            let others = if others.is_empty() {
-                String::new()
-            } else {
-                format!("\n{}", listed("running", &others, ""))
-            };
-            listed("waiting for", &awaited, " nothing") + &others
+            listed("waiting for", &awaited, " nothing") + &more("running", &others)
         };
-        format!("{state}{cause} for {took}, {lists}")
+        format!("{state}{cause} for {took}, {lists}{}", more("failing", &failing))
     }
 
     /// Returns the hooks that run, the longest first, each with its duration.

@@ -101,9 +101,9 @@ pub(crate) fn emit(event: &Event) -> Traced {
         Event::AcceptRecovered { after } => {
             emit!(info INFO "accepting connections again", ?after)
         }
-        Event::Stalled { part, after, holders } => {
+        Event::Stalled { part, after, holders, probes } => {
             let holders: Vec<_> = holders.iter().map(ToString::to_string).collect();
-            emit!(error ERROR "stalled", %part, ?after, ?holders)
+            emit!(error ERROR "stalled", %part, ?after, ?holders, ?probes)
         }
         Event::StallEnded { part, took } => emit!(warn WARN "stall ended", %part, ?took),
         Event::AdminListening { url } => emit!(info INFO "probes are answered", url),

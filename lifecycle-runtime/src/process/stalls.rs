@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use crate::event::{Event, Events, RuntimeName, StalledPart, Wait, readable};
+use crate::hook::state::State;
 use crate::hook::task::thread;
 use ping::{Ping, PingState, pool_may_be_full};
 
@@ -48,6 +49,8 @@ impl Default for StallLimits {
 pub(crate) struct StallTracker {
     limits: StallLimits,
     parts: Arc<Mutex<Vec<WatchedPart>>>,
+    /// Probes that failed at the last look.
+    failing: Arc<Mutex<Vec<&'static str>>>,
 }
 
 /// Runtime that the monitor watches, together with its blocking pool.
@@ -95,7 +98,7 @@ struct MonitorInner {
 
 impl StallTracker {
     pub(crate) fn new(limits: StallLimits) -> Self {
-        Self { limits, parts: Arc::default() }
+        Self { limits, parts: Arc::default(), failing: Arc::default() }
     }
 
     /// Adds a runtime, which is watched until it is shut down.
@@ -170,22 +173,45 @@ impl StallTracker {
         Some(format!("all workers of {url} have been stalled for {}", readable(shortest)))
     }
 
-    /// Looks at all parts, `elapsed` after the last look, and returns events about the changes.
-    pub(crate) fn look(&self, elapsed: Duration) -> Vec<Event> {
+    /// Looks at all parts of a run in this state, `elapsed` after the last look, and returns events
+    /// about the changes.
+    pub(crate) fn look(&self, elapsed: Duration, state: State) -> Vec<Event> {
+        let StallLimits { after, timeout } = self.limits;
+        let limit = timeout.map_or(after, |timeout| timeout.min(after));
         let mut changes = Vec::new();
         let mut ended = Vec::new();
         let mut parts = self.parts();
         for part in parts.iter_mut() {
-            if !part.look(elapsed, self.limits.after, &mut changes) {
+            if !part.look(elapsed, limit, &mut changes) {
                 ended.push(part.runtime().clone());
             }
         }
         if !ended.is_empty() {
             parts.retain(|part| !ended.contains(part.runtime()));
         }
+        let runtimes = parts.iter().filter(|part| matches!(part.part, StalledPart::Runtime(_)));
+        let longest = runtimes.max_by_key(|part| part.silent_for).map(WatchedPart::change);
         drop(parts);
+        let probes = self.newly_failing(state);
+        if !probes.is_empty() && !changes.iter().any(StallChange::is_begin) {
+            changes.extend(longest);
+        }
         // The lock is not held while the sources are asked, as they have locks of their own.
-        changes.into_iter().map(StallChange::event).collect()
+        changes.into_iter().map(|change| change.event(&probes)).collect()
+    }
+
+    /// Returns the probes that fail in this state because of stalls, and did not at the last look.
+    fn newly_failing(&self, state: State) -> Vec<&'static str> {
+        let mut now = Vec::new();
+        if state == State::Ready && self.readiness_failure().is_some() {
+            now.push("/readyz");
+        }
+        if state < State::Draining && self.liveness_failure().is_some() {
+            now.push("/livez");
+        }
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *failing, now.clone());
+        now.into_iter().filter(|probe| !before.contains(probe)).collect()
     }
 
     /// Returns the time between two looks.
@@ -263,12 +289,17 @@ impl WatchedPart {
 }
 
 impl StallChange {
-    fn event(self) -> Event {
+    fn is_begin(&self) -> bool {
+        self.holders.is_some()
+    }
+
+    /// Returns the event about the change, by which these probes begin to fail.
+    fn event(self, probes: &[&'static str]) -> Event {
         let Self { part, silent_for, holders } = self;
         match holders {
             Some(holders) => {
                 let holders = holders(&part, silent_for);
-                Event::Stalled { part, after: silent_for, holders }
+                Event::Stalled { part, after: silent_for, holders, probes: probes.to_vec() }
             }
             None => Event::StallEnded { part, took: silent_for },
         }
@@ -276,15 +307,19 @@ impl StallChange {
 }
 
 impl StallMonitor {
-    /// Starts the thread, which emits events about stalls.
+    /// Starts the thread, which emits events about stalls. `state` returns the state of the run.
     ///
     /// # Errors
     ///
     /// Fails if the system refuses the thread.
-    pub(crate) fn start(stalls: StallTracker, events: Events) -> io::Result<Self> {
+    pub(crate) fn start(
+        stalls: StallTracker,
+        events: Events,
+        state: impl Fn() -> State + Send + 'static,
+    ) -> io::Result<Self> {
         let shared = Arc::<MonitorInner>::default();
         let monitor = Arc::clone(&shared);
-        thread("lifecycle-stalls", move || monitor.run(&stalls, &events))?;
+        thread("lifecycle-stalls", move || monitor.run(&stalls, &events, state))?;
         Ok(Self { shared })
     }
 }
@@ -298,12 +333,12 @@ impl Drop for StallMonitor {
 
 impl MonitorInner {
     /// Looks at all parts again and again, until the monitor is dropped.
-    fn run(&self, stalls: &StallTracker, events: &Events) {
+    fn run(&self, stalls: &StallTracker, events: &Events, state: impl Fn() -> State) {
         let pause = stalls.pause();
         let mut last = Instant::now();
         while self.waits(pause) {
             let now = Instant::now();
-            for event in stalls.look(counted(now.duration_since(last), pause)) {
+            for event in stalls.look(counted(now.duration_since(last), pause), state()) {
                 events.emit(&event);
             }
             last = now;

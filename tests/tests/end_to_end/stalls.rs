@@ -74,6 +74,7 @@ fn a_server_whose_workers_are_all_blocked_is_not_ready_and_then_not_alive() {
     let body = wait_for_status(&mut program, &admin, "/livez", 503);
     assert!(body.contains(r#""reason":"all workers of http://"#), "{body}");
     assert!(!body.contains("/block/"), "paths are not for everybody: {body}");
+    program.wait_for("; /readyz fails");
     program.tell("first");
     wait_for_status(&mut program, &admin, "/livez", 200);
     wait_for_status(&mut program, &admin, "/readyz", 200);
@@ -93,6 +94,8 @@ fn hooks_that_block_their_runtime_are_named_and_the_process_is_not_alive() {
     program.tell("hooks");
     let line = program.wait_for("the hooks' runtime has been stalled for");
     assert!(line.contains("blocked by service `pump` (tests/src/bin/stalls.rs:"), "{line}");
+    let line = program.wait_for("; /livez fails");
+    assert!(line.contains("the hooks' runtime has been stalled for 2"), "{line}");
     let body = wait_for_status(&mut program, &admin, "/livez", 503);
     assert!(body.contains(r#""reason":"the hooks' runtime has been stalled for "#), "{body}");
     // Its result is older than its interval, its timeout and the time of a stall.

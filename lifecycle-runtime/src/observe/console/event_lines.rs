@@ -114,8 +114,8 @@ impl EventWriter<'_> {
                     &format!("accepting connections again after {}", readable(*after)),
                 );
             }
-            Event::Stalled { part, after, holders } => {
-                self.show(Paint::Bad, &stalled(part, *after, holders));
+            Event::Stalled { part, after, holders, probes } => {
+                self.show(Paint::Bad, &stalled(part, *after, holders, probes));
             }
             Event::StallEnded { part, took } => {
                 let took = readable(*took);
@@ -223,7 +223,7 @@ fn obstructed(error: &std::io::Error) -> String {
 }
 
 /// Returns a line about a part of the run that does not go on.
-fn stalled(part: &StalledPart, after: Duration, holders: &[Wait]) -> String {
+fn stalled(part: &StalledPart, after: Duration, holders: &[Wait], probes: &[&str]) -> String {
     let holder = |holder: &Wait| match holder {
         Wait::Hook { hook, .. } => hook.label_as(noun(hook)).to_string(),
         holder => holder.to_string(),
@@ -234,7 +234,12 @@ fn stalled(part: &StalledPart, after: Duration, holders: &[Wait]) -> String {
         _ if holders.is_empty() => "the code that blocks it is not known".to_owned(),
         _ => format!("blocked by {}", listed(&holders, ", ")),
     };
-    format!("{part} has been stalled for {}: {why}", readable(after))
+    let fails = match probes {
+        [] => String::new(),
+        [probe] => format!("; {probe} fails"),
+        probes => format!("; {} fail", probes.join(" and ")),
+    };
+    format!("{part} has been stalled for {}: {why}{fails}", readable(after))
 }
 
 /// Returns a line about the requests, connections and tasks of a server that is closed.

@@ -46,9 +46,10 @@ impl Fields {
                 Self::named("accept_failed").with("error", error.to_string())
             }
             Event::AcceptRecovered { after } => Self::named("accept_recovered").duration(*after),
-            Event::Stalled { part, after, holders } => Self::named("stalled")
+            Event::Stalled { part, after, holders, probes } => Self::named("stalled")
                 .with("part", part.to_string())
                 .list("holders", holders.iter().map(Wait::to_string))
+                .list("probes", probes.iter().map(ToString::to_string))
                 .duration(*after),
             Event::StallEnded { part, took } => {
                 Self::named("stall_ended").with("part", part.to_string()).duration(*took)

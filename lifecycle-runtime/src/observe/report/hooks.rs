@@ -177,25 +177,25 @@ pub struct StallReport {
     /// to when it was reported.
     #[serde(serialize_with = "as_millis")]
     pub total: Duration,
-    /// Time that had passed when the last one was reported.
+    /// Time that had passed when the last one was reported, if it is not over.
     #[serde(skip)]
-    reported: Duration,
+    reported: Option<Duration>,
 }
 
 impl StallReport {
     pub(super) fn new(part: &StalledPart) -> Self {
-        let (total, reported) = (Duration::ZERO, Duration::ZERO);
-        Self { part: part.clone(), count: 0, total, reported }
+        Self { part: part.clone(), count: 0, total: Duration::ZERO, reported: None }
     }
 
-    pub(super) fn begins(&mut self, after: Duration) {
-        self.count += 1;
-        self.total += after;
-        self.reported = after;
+    /// Counts a stall that is reported after this time, perhaps once more.
+    pub(super) fn stalled(&mut self, after: Duration) {
+        self.count += u32::from(self.reported.is_none());
+        self.total += after.saturating_sub(self.reported.unwrap_or_default());
+        self.reported = Some(after);
     }
 
-    pub(super) fn ends(&mut self, took: Duration) {
-        self.total += took.saturating_sub(self.reported);
+    pub(super) fn ended(&mut self, took: Duration) {
+        self.total += took.saturating_sub(self.reported.take().unwrap_or_default());
     }
 }
 

@@ -163,8 +163,8 @@ impl Observer for Recorder {
             Event::ValueHeld { hook, others } => {
                 record.held.push(HeldReport { hook, others: *others });
             }
-            Event::Stalled { part, after, .. } => record.stalls_of(part).begins(*after),
-            Event::StallEnded { part, took } => record.stalls_of(part).ends(*took),
+            Event::Stalled { part, after, .. } => record.stalls_of(part).stalled(*after),
+            Event::StallEnded { part, took } => record.stalls_of(part).ended(*took),
             Event::StartFailed { failure } => {
                 record.error = Some(failure.clone());
                 record.start_ended = Some(at);

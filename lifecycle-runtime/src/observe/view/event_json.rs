@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::event::{
-    Event, Outcome, ServiceState, StalledPart, Traffic, as_millis, as_millis_if_any,
+    Event, Outcome, ScaledLimit, ServiceState, StalledPart, Traffic, as_millis, as_millis_if_any,
 };
 use crate::hook::HookMeta;
 use crate::hook::state::State;
@@ -82,6 +82,7 @@ enum EventJson<'e> {
         #[serde(serialize_with = "as_millis")]
         after: Duration,
         holders: Vec<String>,
+        probes: &'e [&'static str],
     },
     StallEnded {
         #[serde(flatten)]
@@ -123,11 +124,27 @@ enum EventJson<'e> {
         needed: Duration,
         #[serde(serialize_with = "as_millis")]
         grace: Duration,
+        #[serde(serialize_with = "as_millis_if_any")]
+        requests: Option<Duration>,
+        #[serde(serialize_with = "as_millis_if_any")]
+        delay: Option<Duration>,
+        limits: Vec<LimitJson>,
     },
     /// An event whose text is too long.
     LeftOut {
         bytes: usize,
     },
+}
+
+/// Limit that had to be scaled.
+#[derive(Serialize)]
+struct LimitJson {
+    #[serde(flatten)]
+    hook: EventHook,
+    #[serde(serialize_with = "as_millis")]
+    limit: Duration,
+    #[serde(serialize_with = "as_millis")]
+    has: Duration,
 }
 
 #[derive(Serialize)]
@@ -186,9 +203,9 @@ fn event_json(event: &Event) -> EventJson<'_> {
         Event::AdminListening { url } => EventJson::AdminListening { url },
         Event::AcceptFailed { error } => EventJson::AcceptFailed { error: error.to_string() },
         Event::AcceptRecovered { after } => EventJson::AcceptRecovered { after: *after },
-        Event::Stalled { part, after, holders } => {
+        Event::Stalled { part, after, holders, probes } => {
             let holders = holders.iter().map(ToString::to_string).collect();
-            EventJson::Stalled { part, after: *after, holders }
+            EventJson::Stalled { part, after: *after, holders, probes }
         }
         Event::StallEnded { part, took } => EventJson::StallEnded { part, took: *took },
         Event::StartFailed { failure } => EventJson::StartFailed { error: failure.to_string() },
@@ -207,8 +224,19 @@ fn event_json(event: &Event) -> EventJson<'_> {
             EventJson::Waiting { on: on.iter().map(ToString::to_string).collect() }
         }
         Event::Drained { traffic, took } => EventJson::Drained { traffic, took: *took },
-        Event::BudgetExceeded { needed, grace, .. } => {
-            EventJson::BudgetExceeded { needed: *needed, grace: *grace }
+        Event::BudgetExceeded { needed, grace, requests, delay, limits } => {
+            let limit = |ScaledLimit { hook, limit, has }: &ScaledLimit| LimitJson {
+                hook: EventHook::of(hook),
+                limit: *limit,
+                has: *has,
+            };
+            EventJson::BudgetExceeded {
+                needed: *needed,
+                grace: *grace,
+                requests: *requests,
+                delay: *delay,
+                limits: limits.iter().map(limit).collect(),
+            }
         }
     }
 }

@@ -42,13 +42,14 @@ fn watch_with_pool(
 /// Looks each second for this time, and returns the events as texts.
 fn look(stalls: &StallTracker, seconds: u64) -> Vec<String> {
     let text = |event| match event {
-        Event::Stalled { part, after, holders } => {
-            format!("{part} stalled for {after:?} by {}", holders.len())
+        Event::Stalled { part, after, holders, probes } => {
+            let probes = probes.concat();
+            format!("{part} stalled for {after:?} by {}{probes}", holders.len())
         }
         Event::StallEnded { part, took } => format!("{part} ended after {took:?}"),
         other => panic!("{other:?}"),
     };
-    (0..seconds).flat_map(|_| stalls.look(Duration::from_secs(1))).map(text).collect()
+    (0..seconds).flat_map(|_| stalls.look(Duration::from_secs(1), State::Ready)).map(text).collect()
 }
 
 fn poll(runtime: &Runtime) {
@@ -115,11 +116,18 @@ fn a_server_is_not_ready_while_all_of_its_workers_are_stalled() {
     }
     assert_eq!(stalls.texts(), ["worker 0 of http://a has been stalled for 39 s"]);
     assert_eq!(stalls.readiness_failure(), None, "the other worker answers");
-    look(&stalls, 6);
+    assert_eq!(
+        look(&stalls, 6),
+        [
+            "worker 1 of http://a stalled for 5s by 1/readyz",
+            "worker 0 of http://b stalled for 5s by 1/readyz"
+        ]
+    );
     let failure = stalls.readiness_failure().expect("no worker answers");
     assert_eq!(failure, "all workers of http://a have been stalled for 5 s");
     assert_eq!(stalls.liveness_failure(), None, "not all of them for so long");
-    look(&stalls, 25);
+    // Whoever finds the process restarted finds the reason in the log.
+    assert_eq!(look(&stalls, 25), ["worker 0 of http://a stalled for 70s by 1/livez"]);
     let failure = stalls.liveness_failure().expect("nothing answers");
     assert_eq!(failure, "all workers of http://a have been stalled for 30 s");
 }
@@ -145,6 +153,12 @@ fn a_process_whose_hooks_are_stalled_for_long_is_not_alive() {
     watch(&never, RuntimeName::Hooks, &runtime);
     look(&never, 1_000);
     assert_eq!(never.liveness_failure(), None);
+    // A process that stops is alive until it ends.
+    let stopping = self::stalls();
+    watch(&stopping, RuntimeName::Hooks, &runtime);
+    let events = (0..40).flat_map(|_| stopping.look(Duration::from_secs(1), State::Draining));
+    let events: Vec<_> = events.collect();
+    assert!(matches!(&events[..], [Event::Stalled { probes, .. }] if probes.is_empty()));
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn a_process_whose_hooks_are_stalled_says_so_in_its_probes() {
         Health::new(progress, false, Checks::default(), Vec::new, |_| Vec::new(), stalls.clone());
     assert_eq!(health.failure_reason(Liveness), None);
     for _ in 0..2 {
-        stalls.look(Duration::from_secs(7));
+        stalls.look(Duration::from_secs(7), State::Ready);
     }
     let reason = "the hooks' runtime has been stalled for 7 s";
     assert_eq!(health.failure_reason(Liveness).as_deref(), Some(reason));

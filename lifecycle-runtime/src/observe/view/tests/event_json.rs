@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::millis;
 use crate::event::{
-    Event, Outcome, RequestInfo, ScaledLimit, ServiceState, StartFailure, State, StopCause,
-    Traffic, Wait,
+    Event, Outcome, RequestInfo, RuntimeName, ScaledLimit, ServiceState, StalledPart, StartFailure,
+    State, StopCause, Traffic, Wait,
 };
 use crate::observe::view::event_json;
 use crate::plan::sample;
@@ -41,6 +41,19 @@ fn the_fields_of_each_event_stay_as_they_are() {
         Event::AdminListening { url: "unix:/run/admin.sock".to_owned() },
         Event::AcceptFailed { error },
         Event::AcceptRecovered { after: millis(3_000) },
+        Event::Stalled {
+            part: StalledPart::Runtime(RuntimeName::Hooks),
+            after: millis(5_000),
+            holders: vec![Wait::Hook { hook, running: millis(5_200) }],
+            probes: vec!["/livez"],
+        },
+        Event::StallEnded {
+            part: StalledPart::BlockingPool(RuntimeName::Worker {
+                number: 1,
+                url: "http://127.0.0.1:8080".to_owned(),
+            }),
+            took: millis(12_000),
+        },
         Event::StartFailed { failure: StartFailure::AppTimedOut },
         Event::StartInterrupted { cause: cause.clone() },
         Event::StopRepeated { signal: "SIGINT", is_hurried: true },
