@@ -47,7 +47,9 @@ fn watch(address: SocketAddr, is_over: &Receiver<()>) {
     let end = events.try_clone();
     let reader = spawn(move || read(events));
     while is_over.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-        ask(address, "/metrics").map_or((), read);
+        if let Some(answer) = ask(address, "/metrics") {
+            read(answer);
+        }
     }
     // The program may be gone.
     let _ = end.and_then(|events| events.shutdown(Shutdown::Both));
