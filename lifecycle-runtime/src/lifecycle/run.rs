@@ -24,7 +24,7 @@ use crate::observe::view::{About, EventLog, RunView, Shown};
 use crate::plan::Plan;
 use crate::process::config::Config;
 use crate::process::stalls::{StallMonitor, StallTracker, WatchedRuntime};
-use crate::server::{AppContext, BoundHttp, OpenServers, TaskSet};
+use crate::server::{AppContext, BoundHttp, OpenServers, PanicEvents, TaskSet};
 
 /// Part of the grace period for which a stop waits for the owners of all held values together. With
 /// the default grace period, this is as long as for a quiet client.
@@ -143,8 +143,10 @@ impl Run {
             about,
             began: events.began(),
         });
+        let panics = PanicEvents::new(events.clone());
         let app_context = AppContext {
-            tasks: TaskSet::new(hooks.clone()),
+            tasks: TaskSet::new(hooks.clone(), panics.clone()),
+            panics,
             scope: scope.clone(),
             health: Health::new(
                 observed,
