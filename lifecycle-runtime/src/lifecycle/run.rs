@@ -202,6 +202,13 @@ impl Run {
         StallMonitor::start(stalls.clone(), self.engine.events.clone())
     }
 
+    /// Has the console show what a start or a stop is doing.
+    pub(super) fn show_live(&self) {
+        let (live, plan) = (self.live.clone(), Arc::clone(&self.engine.plan));
+        let startup_timeout = self.config.startup_timeout;
+        self.console.show_live(move || live.progress(&plan, startup_timeout));
+    }
+
     /// Returns the time for which the stop waits for the owners of held values.
     pub(super) fn patience(&self) -> Duration {
         let grace = self.config.grace;

@@ -180,7 +180,7 @@ impl Lifecycle {
         self.set_by_builder("console")
     }
 
-    /// Sets the form of the lines on stderr; [`Plain`](ConsoleFormat::Plain) by default.
+    /// Sets the form of the lines on stderr; [`Live`](ConsoleFormat::Live) by default.
     ///
     /// It holds for everything that the console writes, even with [`console(false)`](Self::console)
     /// and even if nothing is started. `LIFECYCLE_CONSOLE` takes `plain`, `time` or `json`, alone

@@ -129,7 +129,7 @@ fn the_form_of_the_lines_leaves_the_choice_of_events_as_it_is() {
     };
     assert_eq!(set("json"), (ConsoleMode::Off, ConsoleFormat::Json));
     assert_eq!(set("time"), (ConsoleMode::Off, ConsoleFormat::Time));
-    assert_eq!(set("on"), (ConsoleMode::On, ConsoleFormat::Plain));
+    assert_eq!(set("on"), (ConsoleMode::On, ConsoleFormat::Live));
     assert_eq!(set("on, json"), (ConsoleMode::On, ConsoleFormat::Json));
     assert_eq!(set("plain,auto"), (ConsoleMode::Auto, ConsoleFormat::Plain));
 }
@@ -163,7 +163,7 @@ fn outputs_are_set_even_if_other_settings_are_refused() {
     assert_eq!(set.console, ConsoleFormat::Json);
     // A hook may change the working directory.
     assert_eq!(set.report, Some(std::env::current_dir().expect("a folder").join("r")));
-    assert_eq!(outputs(&[("LIFECYCLE_CONSOLE", "json,yes")]).console, ConsoleFormat::Plain);
+    assert_eq!(outputs(&[("LIFECYCLE_CONSOLE", "json,yes")]).console, ConsoleFormat::Live);
     assert_eq!(outputs(&[("LIFECYCLE_REPORT", " ")]), OutputSettings::default());
 }
 
