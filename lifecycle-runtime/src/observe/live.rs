@@ -1,5 +1,6 @@
 //! Live view of a run: the answer to "what is it waiting for?".
 
+mod progress;
 #[cfg(test)]
 mod tests;
 
@@ -8,14 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::event::{ServiceState, StartFailure, Wait, readable};
 use crate::hook::state::State;
-use crate::hook::stop::StopCause;
-use crate::hook::{CheckKind, HookMeta, Kind};
+use crate::hook::{CheckKind, HookMeta};
 use crate::observe::health::Checks;
 use crate::observe::report::{
     ForcedExit, ForcedExitCause, Recorder, Report, ServiceReport, Standing,
 };
-use crate::plan::Plan;
 use crate::process::stalls::StallTracker;
+pub(crate) use progress::LiveProgress;
 
 /// Live view of the hooks that are running and of other sources, such as servers.
 #[derive(Clone)]
@@ -26,23 +26,6 @@ pub(crate) struct Live {
     began: Instant,
     others: Arc<Mutex<Vec<LiveSource>>>,
     ailments: Arc<Mutex<Vec<Ailment>>>,
-}
-
-/// Progress of a start or a stop.
-pub(crate) struct LiveProgress {
-    pub(crate) state: State,
-    pub(crate) cause: Option<StopCause>,
-    pub(crate) is_hurried: bool,
-    pub(crate) took: Duration,
-    /// Time until it has to be over.
-    pub(crate) left: Duration,
-    /// Number of hooks that have ended, and of services that are ready, or have ended in a stop.
-    pub(crate) done: usize,
-    /// Number of hooks and services in all.
-    pub(crate) total: usize,
-    pub(crate) waits: Vec<Wait>,
-    /// Parts that are stalled, as texts.
-    pub(crate) stalls: Vec<String>,
 }
 
 /// Function that returns what a run waits for in this state, or what goes on beside it.
@@ -92,50 +75,6 @@ impl Live {
         let mut waits = self.others_of_a_stop(state);
         waits.extend(self.own_waits(state));
         waits
-    }
-
-    /// Returns the progress of the start or the stop of this plan; `None` if the run does neither.
-    pub(crate) fn progress(&self, plan: &Plan, startup_timeout: Duration) -> Option<LiveProgress> {
-        let standing = self.recorder.standing();
-        let Standing { state, stop_began, grace, is_hurried, .. } = standing;
-        let (kinds, limit, took) = match (state, stop_began) {
-            (State::Ready | State::Stopped, _) => return None,
-            (State::Starting, None) => {
-                (&[Kind::Startup, Kind::Ready], startup_timeout, self.began.elapsed())
-            }
-            (_, began) => {
-                let took = self.since(began.unwrap_or(standing.since));
-                (&[Kind::Drain, Kind::Shutdown], grace.unwrap_or_default(), took)
-            }
-        };
-        let is_start = state == State::Starting;
-        let ended = kinds.map(|kind| self.recorder.ended(kind));
-        let mut planned = kinds.map(|kind| plan.of_kind(kind).count());
-        if state == State::Stopping {
-            // After a start that failed no drain hook runs.
-            planned[0] = ended[0];
-        }
-        let services = self.services();
-        let is_done = |service: &ServiceReport| match service.state {
-            ServiceState::Starting
-            | ServiceState::Failing { .. }
-            | ServiceState::BackingOff { .. } => false,
-            ServiceState::Running | ServiceState::Stopping => is_start,
-            ServiceState::Stopped | ServiceState::Failed => true,
-        };
-        let services_done = services.iter().filter(|service| is_done(service)).count();
-        let services = if is_start { plan.of_kind(Kind::Service).count() } else { services.len() };
-        Some(LiveProgress {
-            state,
-            cause: standing.cause,
-            is_hurried,
-            took,
-            left: limit.saturating_sub(took),
-            done: ended.iter().sum::<usize>() + services_done,
-            total: planned.iter().sum::<usize>() + services,
-            waits: self.waits(),
-            stalls: self.stalls.texts(),
-        })
     }
 
     /// Returns the same as texts for anybody who reaches the app, without the requests of other

@@ -14,10 +14,11 @@ use actix_web::http::uri::PathAndQuery;
 use slab::Slab;
 
 use super::panics::PanicEvents;
-use crate::event::{RequestInfo, RequestPanic, ResponseFailure, Traffic, Wait};
+use crate::event::{RequestInfo, ResponseFailure, Traffic, Wait};
 use crate::hook::state::State;
 
 mod in_flight;
+mod panicked;
 #[cfg(test)]
 mod tests;
 
@@ -343,25 +344,6 @@ impl RequestEntry {
         if rows.cuts == self.cuts {
             rows.open[self.key].is_written = true;
         }
-    }
-
-    /// Notes that the handler has panicked, even if its client is answered, and emits an event. A
-    /// second panic of the same request is not told. The message is `None` if it is not known.
-    pub(super) fn panicked(&self, message: Option<String>) {
-        let Some(table) = &self.table else { return };
-        let mut rows = table.lock();
-        // A cut has removed it, if there was one.
-        if rows.cuts != self.cuts {
-            return;
-        }
-        let row = &mut rows.open[self.key];
-        if std::mem::replace(&mut row.has_panicked, true) {
-            return;
-        }
-        let panic = RequestPanic { request: row.info(), message };
-        rows.so_far.requests.last_panic = Some(panic.clone());
-        drop(rows);
-        table.panics.emit(panic, false);
     }
 
     pub(super) fn end(mut self, outcome: RequestOutcome) {

@@ -115,6 +115,19 @@ fn lines_of_another_form_name_the_request_and_leave_the_message_out() {
     }
 }
 
+#[test]
+fn a_subscriber_learns_of_the_request_and_not_the_message_once_more() {
+    let address = own_address();
+    let start = program!("service").args("log=info").env("LIFECYCLE_BIND", &address);
+    let mut program = start.start();
+    program.wait_for("state=ready");
+    assert!(matches!(request(&address, "GET /panicking"), Err(Lost::Unanswered)));
+    let ended = program.stop();
+    ended.expect_said(&["request panicked method=GET path=/panicking running="]);
+    ended.expect_not_said(&["lifecycle: the handler of "]);
+    assert_eq!(ended.stderr().matches("the handler has no idea").count(), 1, "{ended}");
+}
+
 /// Checks that stderr has the message of a panic once for each of these requests, or once if there
 /// are none, and one line that names each request.
 #[track_caller]

@@ -11,9 +11,14 @@
 //!
 //! A frame is one write, which the system does not mix with others, and terminals that can show it
 //! as one (synchronized output). It is written by a thread of its own, at most ten times a second,
-//! and never while the terminal takes nothing. The rows are given back when the start or the stop is
-//! over, and before the last line of a forced exit. SIGKILL, `abort` and `std::process::exit` leave
-//! them as they are, until the next program that sets up the terminal, as `reset` does.
+//! and never while the terminal takes nothing. The rows are given back when the start or the stop
+//! is over, and at a forced exit. SIGKILL, `abort` and `std::process::exit` leave them as they are,
+//! until something sets the terminal up, as `reset` does.
+//!
+//! Nothing tells that the terminal has another size, or that the process was suspended (`^Z`) and
+//! others have used it: each frame asks for the size and looks at the clock. If something has
+//! changed, everything below the cursor is erased, and the rows are taken anew. Until the next
+//! frame, a tenth of a second at most, the old ones may scroll up with the output.
 
 mod frame;
 mod screen;
@@ -75,9 +80,9 @@ impl LiveLines {
     /// Returns `true` unless the environment asks for plain lines: in CI, and on a terminal that
     /// says nothing about itself. Windows is left out, as its console needs to be set up.
     pub(super) fn are_wanted() -> bool {
-        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_ci = is_set("CI") && env::var_os("CI").is_some_and(|value| value != "false");
-        cfg!(unix) && is_set("TERM") && !is_ci
+        let value = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let is_ci = value("CI").is_some_and(|value| value != "false");
+        cfg!(unix) && value("TERM").is_some() && !is_ci
     }
 
     /// Starts the thread that draws. If the system refuses it, there are no live lines.

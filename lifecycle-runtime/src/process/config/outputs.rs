@@ -15,7 +15,10 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum ConsoleFormat {
     /// Text for people, as [`Plain`](Self::Plain). On a terminal, moreover, a start or a stop that
-    /// takes long shows at the bottom of the screen what it waits for.
+    /// takes longer than a quarter of a second has [live lines][live] at the bottom, which say what
+    /// it waits for.
+    ///
+    /// [live]: crate::guide::logging#on-a-terminal
     #[default]
     Live,
     /// Text for people, coloured on a terminal: `lifecycle: done db in 12 ms`.

@@ -10,21 +10,21 @@ pub(super) struct Size {
     pub(super) columns: u16,
 }
 
-/// Has the terminal show everything up to [`END`] at once, if it can.
+/// Sequence by which a terminal shows everything up to [`END`] at once, if it can.
 const BEGIN: &str = "\x1b[?2026h";
 const END: &str = "\x1b[?2026l";
 
-/// Remembers the cursor and its colours, and returns to them.
+/// Sequences that keep the cursor with its colours, and return to it.
 const SAVE: &str = "\x1b7";
 const RESTORE: &str = "\x1b8";
 
-/// Moves the cursor down by a row, in its column; at the bottom the output scrolls up.
+/// Sequence that moves the cursor down by a row, in its column; at the bottom the output scrolls.
 const DOWN: &str = "\x1bD";
 
-/// Lets the whole screen scroll. This moves the cursor.
+/// Sequence that makes the whole screen scroll again. It moves the cursor.
 const SCROLL_ALL: &str = "\x1b[r";
 
-/// Erases everything behind the cursor.
+/// Sequence that erases everything behind the cursor.
 const ERASE_BELOW: &str = "\x1b[J";
 
 /// Rows that are kept from scrolling.
@@ -84,5 +84,48 @@ impl Screen {
             text += &[RESTORE, ERASE_BELOW].concat();
         }
         text + END
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(rows: u16) -> Size {
+        Size { rows, columns: 80 }
+    }
+
+    fn lines(count: usize) -> Vec<String> {
+        vec!["line".to_owned(); count]
+    }
+
+    #[test]
+    fn rows_are_taken_once_and_given_back() {
+        let mut screen = Screen::default();
+        let drawn = screen.draw(size(24), &lines(2), false);
+        assert!(drawn.contains("\x1bD\x1bD\x1b[2A\x1b7\x1b[1;22r"), "{drawn:?}");
+        // Fewer lines leave a row blank, so that the output does not move.
+        let drawn = screen.draw(size(24), &lines(1), false);
+        assert!(!drawn.contains(DOWN) && drawn.contains("\x1b[1;22r"), "{drawn:?}");
+        assert!(drawn.contains("\x1b[23;1H\x1b[2K\x1b[24;1H\x1b[2Kline"), "{drawn:?}");
+        let drawn = screen.draw(size(24), &lines(3), false);
+        assert!(drawn.contains("2026h\x1bD\x1b[1A\x1b7\x1b[1;21r"), "{drawn:?}");
+        let erased = screen.erase(Some(size(24)));
+        assert!(erased.contains("\x1b[r\x1b[22;1H\x1b[2K\x1b[23;1H"), "{erased:?}");
+        assert!(!screen.is_drawn() && screen.erase(Some(size(24))).is_empty());
+    }
+
+    #[test]
+    fn rows_are_taken_anew_when_something_may_have_moved_them() {
+        for (rows, is_stale) in [(24, true), (30, false)] {
+            let mut screen = Screen::default();
+            screen.draw(size(24), &lines(3), false);
+            let drawn = screen.draw(size(rows), &lines(2), is_stale);
+            let anew = format!("\x1b7\x1b[r\x1b8\x1b[J\x1bD\x1bD\x1b[2A\x1b7\x1b[1;{}r", rows - 2);
+            assert!(drawn.contains(&anew), "{drawn:?}");
+        }
+        let mut screen = Screen::default();
+        screen.draw(size(24), &lines(3), false);
+        assert!(screen.erase(None).contains("\x1b[r\x1b8\x1b[J"));
     }
 }

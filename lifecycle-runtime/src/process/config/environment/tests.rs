@@ -114,7 +114,7 @@ fn the_console_is_on_off_or_decides_itself() {
     assert_eq!(mode("auto"), Ok(ConsoleMode::Auto));
     assert_eq!((mode("on"), mode("off")), (Ok(ConsoleMode::On), Ok(ConsoleMode::Off)));
     let error = "LIFECYCLE_CONSOLE=yes: `yes` is none of these; expected auto, on or off, and \
-                 plain, time or json, separated by a comma";
+                 live, plain, time or json, separated by a comma";
     assert_eq!(mode("yes"), Err(error.to_owned()));
     assert!(mode("on,").is_err() && mode("json on").is_err());
 }
@@ -127,6 +127,7 @@ fn the_form_of_the_lines_leaves_the_choice_of_events_as_it_is() {
         let config = quiet.clone().with([variable]).expect("valid");
         (config.console, config.outputs.console)
     };
+    assert_eq!(set("live"), (ConsoleMode::Off, ConsoleFormat::Live));
     assert_eq!(set("json"), (ConsoleMode::Off, ConsoleFormat::Json));
     assert_eq!(set("time"), (ConsoleMode::Off, ConsoleFormat::Time));
     assert_eq!(set("on"), (ConsoleMode::On, ConsoleFormat::Live));
