@@ -15,6 +15,8 @@
 //! is over, and at a forced exit. SIGKILL, `abort` and `std::process::exit` leave them as they are,
 //! until something sets the terminal up, as `reset` does.
 //!
+//! Of several runs on one terminal, as in a pipeline, one has live lines at a time.
+//!
 //! Nothing tells that the terminal has another size, or that the process was suspended (`^Z`) and
 //! others have used it: each frame asks for the size and looks at the clock. If something has
 //! changed, everything below the cursor is erased, and the rows are taken anew. Until the next
@@ -31,7 +33,8 @@ use std::time::{Duration, Instant};
 use crate::hook::state::State;
 use crate::hook::task::thread;
 use crate::observe::live::LiveProgress;
-use screen::Screen;
+use screen::{Screen, Size};
+use terminal::TerminalLock;
 
 /// Time that a start or a stop takes before the lines appear, so that short ones don't flash.
 const DELAY: Duration = Duration::from_millis(250);
@@ -132,56 +135,89 @@ impl LiveLinesInner {
 
     /// Draws the lines whenever they are to be shown, until they are over.
     fn draw(&self, source: &Source) {
-        let mut screen = Screen::default();
-        let mut last = Instant::now();
+        let mut drawing = Drawing::new();
         let mut wish = self.lock();
-        while !wish.is_over || screen.is_drawn() {
-            let Some(from) = wish.shown_from() else {
-                if screen.is_drawn() {
-                    drop(wish);
-                    // If the terminal takes nothing, this waits for as long as the process lives.
-                    terminal::write(&screen.erase(terminal::size()));
-                    wish = self.lock();
-                } else {
-                    wish = self.changed.wait(wish).unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let pause = match wish.shown_from() {
+                Some(from) => {
+                    let pause = drawing.next_frame(from).saturating_duration_since(Instant::now());
+                    if pause.is_zero() {
+                        wish.is_drawn = true;
+                        drop(wish);
+                        drawing.draw(source);
+                        wish = self.lock();
+                    }
+                    Some(pause)
                 }
-                wish.is_drawn = screen.is_drawn();
-                self.changed.notify_all();
-                continue;
+                None if drawing.screen.is_drawn() => {
+                    drop(wish);
+                    drawing.erase(terminal::size());
+                    wish = self.lock();
+                    Some(Duration::ZERO)
+                }
+                None if wish.is_over => return,
+                None => None,
             };
-            let next = if screen.is_drawn() { from.max(last + INTERVAL) } else { from };
-            let pause = next.saturating_duration_since(Instant::now());
-            if !pause.is_zero() {
-                let waited = self.changed.wait_timeout(wish, pause);
-                wish = waited.unwrap_or_else(PoisonError::into_inner).0;
-                continue;
+            if wish.is_drawn != drawing.screen.is_drawn() {
+                wish.is_drawn = drawing.screen.is_drawn();
+                self.changed.notify_all();
             }
-            wish.is_drawn = true;
-            drop(wish);
-            let is_stale = last.elapsed() >= SUSPENDED;
-            last = Instant::now();
-            draw_frame(&mut screen, source, is_stale);
-            wish = self.lock();
-            wish.is_drawn = screen.is_drawn();
-            if !screen.is_drawn() {
-                let waited = self.changed.wait_timeout(wish, INTERVAL);
-                wish = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
+            wish = match pause {
+                Some(Duration::ZERO) => wish,
+                Some(pause) => {
+                    self.changed.wait_timeout(wish, pause).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(wish).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 }
 
-/// Draws one frame, if the terminal is ours now and takes it.
-fn draw_frame(screen: &mut Screen, source: &Source, is_stale: bool) {
-    if !terminal::accepts() {
-        return;
+/// Frames on the terminal, and their times.
+struct Drawing {
+    screen: Screen,
+    /// Lock on the terminal, as long as there is a frame.
+    lock: Option<TerminalLock>,
+    /// Moment of the last frame, or of the last that could not be drawn.
+    last: Option<Instant>,
+}
+
+impl Drawing {
+    fn new() -> Self {
+        Self { screen: Screen::default(), lock: None, last: None }
     }
-    let Some(size) = terminal::size() else {
-        // The terminal has become too small, or another program's.
-        return terminal::write(&screen.erase(None));
-    };
-    if let Some(progress) = source() {
-        let lines = frame::lines(&progress, size);
-        terminal::write(&screen.draw(size, &lines, is_stale));
+
+    /// Returns the moment of the next frame of lines that are shown from a moment on.
+    fn next_frame(&self, from: Instant) -> Instant {
+        self.last.map_or(from, |last| from.max(last + INTERVAL))
+    }
+
+    /// Draws a frame, if the terminal is ours now and takes it.
+    fn draw(&mut self, source: &Source) {
+        let is_stale = self.last.is_some_and(|last| last.elapsed() >= SUSPENDED);
+        self.last = Some(Instant::now());
+        if !terminal::accepts() {
+            return;
+        }
+        let Some(size) = terminal::size() else {
+            // It has become too small, or another program's.
+            return self.erase(None);
+        };
+        if self.lock.is_none() {
+            self.lock = TerminalLock::take();
+        }
+        if self.lock.is_some()
+            && let Some(progress) = source()
+        {
+            let lines = frame::lines(&progress, size);
+            terminal::write(&self.screen.draw(size, &lines, is_stale));
+        }
+    }
+
+    /// Gives the rows back. If the terminal takes nothing, this waits for as long as the process
+    /// lives.
+    fn erase(&mut self, size: Option<Size>) {
+        terminal::write(&self.screen.erase(size));
+        self.lock = None;
     }
 }

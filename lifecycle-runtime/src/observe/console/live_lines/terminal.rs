@@ -1,12 +1,14 @@
 //! Terminal of the process, as stderr reaches it.
 
 #[cfg(not(unix))]
-pub(super) use other::{accepts, size, write};
+pub(super) use other::{TerminalLock, accepts, size, write};
 #[cfg(unix)]
-pub(super) use unix::{accepts, size, write};
+pub(super) use unix::{TerminalLock, accepts, size, write};
 
 #[cfg(unix)]
 mod unix {
+    use std::fs::File;
+
     use rustix::process::getpgrp;
     use rustix::stdio::stderr;
     use rustix::termios::{tcgetpgrp, tcgetwinsize};
@@ -30,6 +32,21 @@ mod unix {
         has_room.then_some(size)
     }
 
+    /// Lock on the terminal among all processes on it. The system releases it with the process.
+    pub(in super::super) struct TerminalLock {
+        _terminal: File,
+    }
+
+    impl TerminalLock {
+        /// Takes the lock, unless somebody else has it.
+        pub(in super::super) fn take() -> Option<Self> {
+            // A lock belongs to what `open` returns, and stderr is shared with the parent.
+            let terminal = File::open("/dev/stderr").ok()?;
+            terminal.try_lock().ok()?;
+            Some(Self { _terminal: terminal })
+        }
+    }
+
     /// Returns `true` if the terminal takes text now: nobody has stopped its output.
     pub(in super::super) fn accepts() -> bool {
         is_writable_now()
@@ -46,6 +63,15 @@ mod unix {
 #[cfg(not(unix))]
 mod other {
     use super::super::screen::Size;
+
+    /// Lock on a terminal that has no live lines.
+    pub(in super::super) struct TerminalLock;
+
+    impl TerminalLock {
+        pub(in super::super) fn take() -> Option<Self> {
+            None
+        }
+    }
 
     pub(in super::super) fn size() -> Option<Size> {
         None
