@@ -91,9 +91,23 @@ impl Emulator {
         Self::sized(path, Some(SIZE), prepare)
     }
 
+    /// Starts a program on a terminal that is not its session's, as another window.
+    pub(crate) fn elsewhere(path: &str, prepare: impl FnOnce(Start) -> Start) -> Self {
+        Self::led_by(&LEADER.replace("3<>", "3>"), path, Some(SIZE), prepare)
+    }
+
     /// Starts a program on a terminal of this size, in columns and rows; with `None`, of an unknown
     /// size.
     pub(crate) fn sized(
+        path: &str,
+        size: Option<(u16, u16)>,
+        prepare: impl FnOnce(Start) -> Start,
+    ) -> Self {
+        Self::led_by(LEADER, path, size, prepare)
+    }
+
+    fn led_by(
+        leader: &str,
         path: &str,
         size: Option<(u16, u16)>,
         prepare: impl FnOnce(Start) -> Start,
@@ -114,7 +128,7 @@ impl Emulator {
             }
         });
         let name = ttyname(&pair.slave).expect("a terminal has a name");
-        let start = Start::script(path, LEADER).env("TEST_TERMINAL", name);
+        let start = Start::script(path, leader).env("TEST_TERMINAL", name);
         let start = start.env("TERM", "xterm-256color").without_env("CI");
         let program = prepare(start).start();
         Self { program, keyboard, shown, reader, side: pair.slave }

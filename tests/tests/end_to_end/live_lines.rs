@@ -235,6 +235,16 @@ fn plain_lines_wherever_nobody_wants_others() {
 }
 
 #[test]
+fn a_terminal_of_another_session_has_none() {
+    let mut emulator = Emulator::elsewhere(SERVICE, |start| start.args("warm=wait stops_at_once"));
+    // It takes longer than until live lines would appear.
+    emulator.wait_for("waiting for warm 5 s");
+    emulator.program.tell("warm");
+    let bytes = emulator.end(0).bytes;
+    assert!(!bytes.contains(FRAME), "{bytes}");
+}
+
+#[test]
 fn what_a_subscriber_shows_has_no_live_lines_beside_it() {
     let mut emulator = service("flush=wait log=info");
     emulator.wait_for("ready");
