@@ -22,7 +22,7 @@ const LEADER: &str = r#"
 exec setsid /bin/sh -c '
     exec 3<>"$TEST_TERMINAL" 9>&1 >&3 2>&3 3>&-
     trap : INT
-    "$0" "$@" 9>&-
+    "$0" "$@" >&"${TEST_STDOUT:-1}" 9>&-
     echo "ended $?" >&9
     echo "that was all"
     read -r leave

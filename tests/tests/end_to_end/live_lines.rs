@@ -3,6 +3,7 @@
 use crate::emulator::{Emulator, FRAME, Key, LAST};
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
+const VALUES: &str = env!("CARGO_BIN_EXE_values");
 
 /// Text that only live lines have.
 const LIVE: &str = " left, ";
@@ -287,8 +288,9 @@ fn a_forced_exit_gives_the_terminal_back() {
     emulator.end(130).expect("lifecycle: third signal (SIGINT): exit").expect_not(LIVE);
 
     // By the watchdog, as the drop of a value hangs.
-    let mut emulator = Emulator::start(SERVICE, |start| {
-        start.args("cache=hang-at-drop").env("LIFECYCLE_GRACE", "2s")
+    let mut emulator = Emulator::start(VALUES, |start| {
+        let start = start.args("run task db=wait").without_env("LIFECYCLE_BIND");
+        start.env("LIFECYCLE_GRACE", "2s")
     });
     emulator.wait_for("ready after");
     emulator.press(Key::Interrupt);
@@ -298,7 +300,9 @@ fn a_forced_exit_gives_the_terminal_back() {
 
 #[test]
 fn a_terminal_that_stands_still_holds_nothing_up() {
-    let mut emulator = service("flush=wait");
+    // What hooks say does not go there, as it would hold them up.
+    let mut emulator =
+        Emulator::start(SERVICE, |start| start.args("flush=wait").env("TEST_STDOUT", "9"));
     emulator.wait_for("ready after");
     emulator.press(Key::Interrupt);
     live(&mut emulator, "stopping (SIGINT) ", "flush");

@@ -123,7 +123,7 @@ fn a_subscriber_learns_of_the_request_and_not_the_message_once_more() {
     program.wait_for("state=ready");
     assert!(matches!(request(&address, "GET /panicking"), Err(Lost::Unanswered)));
     let ended = program.stop();
-    ended.expect_said(&["request panicked method=GET path=/panicking running="]);
+    ended.expect_said(&["request panicked method=GET path=\"/panicking\" running="]);
     ended.expect_not_said(&["lifecycle: the handler of "]);
     assert_eq!(ended.stderr().matches("the handler has no idea").count(), 1, "{ended}");
 }
