@@ -209,7 +209,9 @@ impl Drawing {
         if self.lock.is_some()
             && let Some(progress) = source()
         {
-            let lines = frame::lines(&progress, size);
+            // A blank row sets them off from the output.
+            let mut lines = frame::lines(&progress, size);
+            lines.insert(0, String::new());
             terminal::write(&self.screen.draw(size, &lines, is_stale));
         }
     }

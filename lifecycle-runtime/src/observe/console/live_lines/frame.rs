@@ -168,7 +168,7 @@ mod tests {
         let progress = stop(vec![request(&"/long".repeat(50)), wait]);
         for columns in [10, 20, 30, 78] {
             for line in plain(&progress, 30, columns) {
-                assert!(line.chars().count() <= columns.into(), "{columns}: {line}");
+                assert!(line.chars().count() <= usize::from(columns), "{columns}: {line}");
             }
         }
         assert_eq!(plain(&progress, 30, 22)[2], "  close_db 2 s (app.r…");
