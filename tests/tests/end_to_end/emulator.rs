@@ -235,7 +235,7 @@ impl Emulator {
     }
 }
 
-/// What remains of a program on its terminal.
+/// Lines and bytes that remain of a program on its terminal.
 pub(crate) struct Remains {
     /// Lines of the screen and of what has scrolled off it.
     pub(crate) text: Vec<String>,
