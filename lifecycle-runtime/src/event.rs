@@ -23,7 +23,7 @@ pub use crate::hook::state::State;
 pub use crate::hook::stop::{ServerEnd, StopCause};
 pub(crate) use delivery::{Events, Observers};
 pub use failure::{HookFailure, LastRun, StartFailure};
-pub use request::{RequestInfo, ResponseFailure, TaskPanic};
+pub use request::{RequestInfo, RequestPanic, ResponseFailure};
 pub use stall::{RuntimeName, StalledPart};
 pub(crate) use text::{
     NAMED, as_millis, as_millis_if_any, held, listed, millis, over_budget, readable,
@@ -115,6 +115,19 @@ pub enum Event {
     AcceptRecovered {
         /// Time for which it could not accept any.
         after: Duration,
+    },
+    /// The handler of a request panicked, or a task that it has spawned by
+    /// [`BackgroundTasks`](crate::BackgroundTasks). The process' panic hook has written the message
+    /// to stderr before. Up to ten panics a second have an event; all are counted in the
+    /// [`Traffic`].
+    #[non_exhaustive]
+    RequestPanicked {
+        /// The request, and the message.
+        panic: RequestPanic,
+        /// Set if the task panicked.
+        in_task: bool,
+        /// Number of panics since the last such event that have no event.
+        left_out: u64,
     },
     /// A part of the run has not gone on for
     /// [`stall_after`](crate::Lifecycle::stall_after): code blocks all of its threads.

@@ -73,7 +73,7 @@ use crate::server::{AdminRoutes, Http, IntoHttp};
 /// | `LIFECYCLE_ADMIN_HOSTS` | [`admin_hosts`] | none |
 /// | `LIFECYCLE_BIND` | [`Http::bind`] | `127.0.0.1:8080` |
 /// | `LIFECYCLE_CONSOLE` | [`console`] | `auto`; or `on`, `off` |
-/// | the same | [`console_format`] | `plain`; or `time`, `json` |
+/// | the same | [`console_format`] | `live`; or `plain`, `time`, `json` |
 /// | `LIFECYCLE_DRAIN_DELAY` | [`drain_delay`] | `0s`; in Kubernetes `5s`, at most `grace` / 5 |
 /// | `LIFECYCLE_DRAIN_TIMEOUT` | [`drain_timeout`] | the rest of `grace`, at least half |
 /// | `LIFECYCLE_GRACE` | [`grace`] | `25s`; in a container outside of Kubernetes `9s` |

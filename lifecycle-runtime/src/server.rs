@@ -17,6 +17,7 @@ mod linger;
 mod memory;
 mod open;
 mod packets;
+mod panics;
 mod probes;
 mod secure;
 mod service;
@@ -53,6 +54,7 @@ pub use factory::BuildApp;
 #[cfg(feature = "testing")]
 pub(crate) use memory::{BuildInMemory, InMemory};
 pub(crate) use open::OpenServers;
+pub(crate) use panics::PanicEvents;
 pub use probes::probes;
 use secure::Secure;
 use service::Make;
@@ -100,6 +102,7 @@ pub(crate) struct AppContext {
     pub(crate) scope: Scope,
     pub(crate) health: Health,
     pub(crate) tasks: TaskSet,
+    pub(crate) panics: PanicEvents,
     pub(crate) stalls: StallTracker,
     pub(crate) view: RunView,
     /// Servers of the program, for its operators.

@@ -34,14 +34,14 @@ pub struct ResponseFailure {
     pub error: String,
 }
 
-/// Task of a request handler that panicked.
+/// Panic of a request's handler, or of a task that it has spawned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct TaskPanic {
-    /// Request that has spawned the task.
+pub struct RequestPanic {
+    /// The request, with the time for which it, or the task, had been running.
     pub request: RequestInfo,
-    /// Message of the panic.
-    pub message: String,
+    /// Message of the panic; `None` if it is not known, as that of a destructor.
+    pub message: Option<String>,
 }
 
 impl fmt::Display for RequestInfo {
@@ -56,9 +56,10 @@ impl fmt::Display for ResponseFailure {
     }
 }
 
-impl fmt::Display for TaskPanic {
+impl fmt::Display for RequestPanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.request, self.message)
+        write!(f, "{}", self.request)?;
+        self.message.iter().try_for_each(|message| write!(f, ": {message}"))
     }
 }
 
@@ -76,7 +77,7 @@ mod tests {
         let json = serde_json::to_string(&request).expect("plain values");
         assert_eq!(json, r#"{"method":"POST","path":"/orders","running":4210.5}"#);
         assert_eq!(request.to_string(), "POST /orders 4.2 s");
-        let panic = TaskPanic { request, message: "no mail".to_owned() };
+        let panic = RequestPanic { request, message: Some("no mail".to_owned()) };
         assert_eq!(panic.to_string(), "POST /orders 4.2 s: no mail");
     }
 }

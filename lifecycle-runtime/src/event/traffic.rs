@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{RequestInfo, ResponseFailure, TaskPanic};
+use super::{RequestInfo, RequestPanic, ResponseFailure};
 
 /// Counts of the requests and connections that went through the servers of a run.
 ///
@@ -58,6 +58,8 @@ pub struct Requests {
     /// Number of requests whose handler panicked. They got no response, only a part of it, or a 500
     /// where [`Http::catch_panics`](crate::Http::catch_panics) is on.
     pub panicked: u64,
+    /// Last panic of a handler.
+    pub last_panic: Option<RequestPanic>,
     /// Number of clients that went away before they had their response.
     pub abandoned: u64,
     /// Number of responses that were broken off because their body failed: the stream that makes it
@@ -96,7 +98,7 @@ pub struct Tasks {
     /// Number of tasks that panicked.
     pub panicked: u64,
     /// Last task that panicked.
-    pub last_panic: Option<TaskPanic>,
+    pub last_panic: Option<RequestPanic>,
     /// Number of worker threads that ended while other tasks still ran on them, which handlers or
     /// the app had started by `actix_web::rt::spawn` or `tokio::spawn`. These tasks were dropped.
     /// (The async runtime doesn't tell how many they were.) Threads that have cut off an HTTP/2
@@ -112,6 +114,7 @@ impl Traffic {
         self.requests.cut.extend(more.requests.cut);
         self.requests.refused += more.requests.refused;
         self.requests.panicked += more.requests.panicked;
+        self.requests.last_panic = more.requests.last_panic.or(self.requests.last_panic);
         self.requests.abandoned += more.requests.abandoned;
         self.requests.failed += more.requests.failed;
         self.requests.last_failure = more.requests.last_failure.or(self.requests.last_failure);

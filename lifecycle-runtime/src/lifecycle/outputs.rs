@@ -56,7 +56,7 @@ impl Outputs {
         if self.console.writes(is_traced) {
             self.console.write_event(at, event, level);
         } else {
-            self.console.note(at, event);
+            self.console.note_traced(at, event);
         }
     }
 
@@ -92,6 +92,9 @@ impl Outputs {
 
 impl Observer for Outputs {
     fn on_event(&self, at: Duration, event: &Event) {
+        if let Event::State(state) = event {
+            self.console.enter(*state);
+        }
         match event {
             Event::HookEnded { hook, outcome, took } if self.withholds(hook, outcome, *took) => {}
             Event::StartFailed { failure } => {

@@ -101,6 +101,7 @@ pub(super) async fn prepare(
     let options = RunOptions::new(hooks, &config, about);
     let mut run = Run::new(config, Arc::new(plan), handle, observers, console, options);
     run.inbox = inbox;
+    run.show_live();
     if let Some(exceeded) = exceeded {
         run.engine.events.emit(&exceeded);
     }

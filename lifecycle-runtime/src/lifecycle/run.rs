@@ -24,7 +24,7 @@ use crate::observe::view::{About, EventLog, RunView, Shown};
 use crate::plan::Plan;
 use crate::process::config::Config;
 use crate::process::stalls::{StallMonitor, StallTracker, WatchedRuntime};
-use crate::server::{AppContext, BoundHttp, OpenServers, TaskSet};
+use crate::server::{AppContext, BoundHttp, OpenServers, PanicEvents, TaskSet};
 
 /// Part of the grace period for which a stop waits for the owners of all held values together. With
 /// the default grace period, this is as long as for a quiet client.
@@ -143,8 +143,10 @@ impl Run {
             about,
             began: events.began(),
         });
+        let panics = PanicEvents::new(events.clone());
         let app_context = AppContext {
-            tasks: TaskSet::new(hooks.clone()),
+            tasks: TaskSet::new(hooks.clone(), panics.clone()),
+            panics,
             scope: scope.clone(),
             health: Health::new(
                 observed,
@@ -200,6 +202,13 @@ impl Run {
         let progress = self.progress.subscribe();
         let state = move || progress.borrow().state;
         StallMonitor::start(stalls.clone(), self.engine.events.clone(), state)
+    }
+
+    /// Has the console show what a start or a stop is doing.
+    pub(super) fn show_live(&self) {
+        let (live, plan) = (self.live.clone(), Arc::clone(&self.engine.plan));
+        let startup_timeout = self.config.startup_timeout;
+        self.console.show_live(move || live.progress(&plan, startup_timeout));
     }
 
     /// Returns the time for which the stop waits for the owners of held values.

@@ -180,11 +180,11 @@ impl Lifecycle {
         self.set_by_builder("console")
     }
 
-    /// Sets the form of the lines on stderr; [`Plain`](ConsoleFormat::Plain) by default.
+    /// Sets the form of the lines on stderr; [`Live`](ConsoleFormat::Live) by default.
     ///
     /// It holds for everything that the console writes, even with [`console(false)`](Self::console)
-    /// and even if nothing is started. `LIFECYCLE_CONSOLE` takes `plain`, `time` or `json`, alone
-    /// or behind the choice of events: `LIFECYCLE_CONSOLE=on,json`.
+    /// and even if nothing is started. `LIFECYCLE_CONSOLE` takes `live`, `plain`, `time` or `json`,
+    /// alone or behind the choice of events: `LIFECYCLE_CONSOLE=on,json`.
     pub fn console_format(mut self, format: ConsoleFormat) -> Self {
         self.config.outputs.console = format;
         self.set_by_builder("console_format")

@@ -7,6 +7,7 @@ mod event_lines;
 mod fields;
 mod json;
 mod lines;
+mod live_lines;
 mod message;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -19,16 +20,19 @@ mod timestamp;
 use std::env;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fields::Fields;
 use lines::{LineOutput, LineWriter};
+use live_lines::LiveLines;
 use message::ConsoleMessage;
 use stderr::Stderr;
 use style::Style;
 
-use crate::event::StartFailure;
+use crate::event::{Event, StartFailure};
 use crate::hook::id::HookMap;
+use crate::hook::state::State;
+use crate::observe::live::LiveProgress;
 use crate::observe::report::Report;
 use crate::process::config::{ConsoleFormat, ConsoleMode};
 
@@ -46,6 +50,8 @@ pub(crate) struct Console {
     is_terminal: bool,
     /// Set if events that `tracing` shows are not to be written.
     is_auto: bool,
+    /// Lines at the bottom of the terminal, if it may have them.
+    live: Option<LiveLines>,
     memory: Arc<Mutex<EarlierEvents>>,
 }
 
@@ -69,7 +75,9 @@ impl Console {
             || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         let is_terminal = std::io::stderr().is_terminal();
         let style = Style { format, colour: is_terminal && !is_plain };
-        Self { is_terminal, ..Self::to(Stderr::new(), style) }
+        let has_live = format == ConsoleFormat::Live && style.colour && LiveLines::are_wanted();
+        let live = has_live.then(LiveLines::default);
+        Self { is_terminal, live, ..Self::to(Stderr::new(), style) }
     }
 
     fn to(output: impl LineOutput, style: Style) -> Self {
@@ -80,7 +88,14 @@ impl Console {
     /// Makes a console that writes nothing. Lines that are written all the same have this form.
     pub(crate) fn silent(format: ConsoleFormat) -> Self {
         let style = Style { format, colour: false };
-        Self { lines: None, style, is_terminal: false, is_auto: false, memory: Arc::default() }
+        Self {
+            lines: None,
+            style,
+            is_terminal: false,
+            is_auto: false,
+            live: None,
+            memory: Arc::default(),
+        }
     }
 
     /// Makes the console that these settings ask for.
@@ -198,10 +213,41 @@ impl Console {
         }
     }
 
-    /// Waits until everything is written, but no longer than `at_most`.
+    /// Shows what a start or a stop is doing at the bottom of the terminal, if it may have live
+    /// lines. The source is asked for that now and then.
+    pub(crate) fn show_live(&self, source: impl Fn() -> Option<LiveProgress> + Send + 'static) {
+        if let Some(live) = &self.live {
+            live.start(source);
+        }
+    }
+
+    /// Notes a new state of the run, by which live lines come and go.
+    pub(crate) fn enter(&self, state: State) {
+        if let Some(live) = &self.live {
+            live.enter(state);
+        }
+    }
+
+    /// Notes an event that `tracing` has shown. There are no live lines from then on.
+    pub(crate) fn note_traced(&self, at: Duration, event: &Event) {
+        self.note(at, event);
+        if let Some(live) = &self.live {
+            live.give_way();
+        }
+    }
+
+    /// Waits until everything is written, but no longer than `at_most`. There are no live lines
+    /// from then on.
     pub(crate) fn flush(&self, at_most: Duration) {
+        let until = Instant::now() + at_most;
+        if let Some(live) = &self.live {
+            live.end();
+        }
         if let Some(lines) = &self.lines {
             lines.flush(at_most);
+        }
+        if let Some(live) = &self.live {
+            live.hidden(until.saturating_duration_since(Instant::now()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Live view of a run: the answer to "what is it waiting for?".
 
+mod progress;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use crate::observe::report::{
     ForcedExit, ForcedExitCause, Recorder, Report, ServiceReport, Standing,
 };
 use crate::process::stalls::StallTracker;
+pub(crate) use progress::LiveProgress;
 
 /// Live view of the hooks that are running and of other sources, such as servers.
 #[derive(Clone)]
@@ -184,7 +186,7 @@ impl Live {
     /// Returns everything that is going on, as lines: the state, the hooks that a start or a stop
     /// waits for, the others that run, and what fails or is stalled.
     pub(crate) fn picture(&self) -> String {
-        let Standing { state, since, cause } = self.recorder.standing();
+        let Standing { state, since, cause, .. } = self.recorder.standing();
         let cause = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
         let took = readable(self.since(since));
         let line = |hook: &HookMeta, what: &str| {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use tracing::Level;
 
-use crate::event::{Event, Outcome, ScaledLimit, ServiceState, StartFailure};
+use crate::event::{Event, Outcome, RequestInfo, ScaledLimit, ServiceState, StartFailure};
 use crate::hook::{HookMeta, Kind};
 use crate::observe::report::Report;
 
@@ -100,6 +100,10 @@ pub(crate) fn emit(event: &Event) -> Traced {
         }
         Event::AcceptRecovered { after } => {
             emit!(info INFO "accepting connections again", ?after)
+        }
+        Event::RequestPanicked { panic, in_task, left_out } => {
+            let RequestInfo { method, path, running, .. } = &panic.request;
+            emit!(error ERROR "request panicked", %method, path, ?running, in_task, left_out)
         }
         Event::Stalled { part, after, holders, probes } => {
             let holders: Vec<_> = holders.iter().map(ToString::to_string).collect();

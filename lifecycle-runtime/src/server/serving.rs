@@ -67,6 +67,7 @@ impl BoundHttp {
             vacancies: Vacancies::default(),
             serving: opening.serving.clone(),
             tasks: app_context.tasks.clone(),
+            panics: app_context.panics.clone(),
             settings,
         });
         let mut handles = Vec::new();

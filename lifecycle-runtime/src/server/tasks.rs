@@ -19,8 +19,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::extract::of_the_framework;
+use super::panics::PanicEvents;
 use super::traffic::request_info;
-use crate::event::{RequestInfo, TaskPanic, Tasks, Wait};
+use crate::event::{RequestInfo, RequestPanic, Tasks, Wait};
 use crate::hook::error::panic_text;
 use crate::hook::runtime::{HookRuntime, TaskOwner};
 
@@ -39,7 +40,7 @@ const NAMED: usize = 5;
 /// has not ended then, or at a second signal, is cancelled at its next await and counts as cut off:
 /// the report names it by its request, and the exit code is 3. The values that it uses are not torn
 /// down before it has ended, unless it blocks its thread. A panic ends only the task; it is
-/// counted, and its message is on stderr.
+/// counted and told with its request, and its message is on stderr.
 ///
 /// A task that `actix_web::rt::spawn` or `tokio::spawn` starts has none of this: it is dropped with
 /// its worker thread, and the report says that there was one. The report says nothing about such
@@ -87,7 +88,7 @@ impl BackgroundTasks {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn detached() -> Self {
-        let set = TaskSet::new(HookRuntime::new(Handle::current()));
+        let set = TaskSet::new(HookRuntime::new(Handle::current()), PanicEvents::default());
         Self { set, request: Request { method: Method::GET, path: None } }
     }
 
@@ -140,6 +141,7 @@ pub(crate) struct TaskSet(Arc<TaskSetInner>);
 
 struct TaskSetInner {
     runtime: HookRuntime,
+    panics: PanicEvents,
     rows: Mutex<TaskRows>,
     /// Number of tasks that have not been dropped.
     alive: watch::Sender<usize>,
@@ -161,10 +163,10 @@ struct TaskRow {
 }
 
 impl TaskSet {
-    pub(crate) fn new(runtime: HookRuntime) -> Self {
+    pub(crate) fn new(runtime: HookRuntime, panics: PanicEvents) -> Self {
         let (rows, alive, over) =
             (Mutex::default(), watch::Sender::new(0), CancellationToken::new());
-        Self(Arc::new(TaskSetInner { runtime, rows, alive, over }))
+        Self(Arc::new(TaskSetInner { runtime, panics, rows, alive, over }))
     }
 
     /// Spawns a task that never ends.
@@ -308,7 +310,10 @@ impl TaskEntry {
             TaskOutcome::Finished => rows.so_far.finished += 1,
             TaskOutcome::Panicked(message) => {
                 rows.so_far.panicked += 1;
-                rows.so_far.last_panic = Some(TaskPanic { request: row.info(), message });
+                let panic = RequestPanic { request: row.info(), message: Some(message) };
+                rows.so_far.last_panic = Some(panic.clone());
+                drop(rows);
+                self.set.0.panics.emit(panic, true);
             }
             TaskOutcome::Cut => rows.so_far.cut.push(row.info()),
         }

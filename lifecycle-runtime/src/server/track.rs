@@ -8,7 +8,6 @@ mod request_body;
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -25,6 +24,7 @@ use pin_project_lite::pin_project;
 
 use super::connection::websocket::{self, WebSocket, WebSocketBody};
 use super::connection::{Connection, InFlight};
+use super::panics::{caught, noted};
 use crate::hook::error::chain;
 use request_body::RequestBody;
 
@@ -97,7 +97,8 @@ where
         let catches_panics = self.catches_panics;
         let called = {
             let _poll = in_flight.poll();
-            caught(catches_panics, || self.service.call(request))
+            let note = |message| in_flight.panicked(message);
+            caught(catches_panics, || self.service.call(request), note)
         };
         let in_flight = Some(in_flight);
         let response = Pending { in_flight, without_body, keeps_alive, body, websocket };
@@ -105,17 +106,6 @@ where
             Some(future) => TrackedFuture::Served { future, response, catches_panics },
             None => TrackedFuture::Panicked { response },
         }
-    }
-}
-
-/// Calls the app. Returns `None` if the app panics and panics are to be caught; Rust's panic hook
-/// has written the message.
-fn caught<T>(catches_panics: bool, call: impl FnOnce() -> T) -> Option<T> {
-    if catches_panics {
-        // A future that has panicked is not polled again.
-        catch_unwind(AssertUnwindSafe(call)).ok()
-    } else {
-        Some(call())
     }
 }
 
@@ -184,7 +174,8 @@ where
             }
         };
         let poll = pending.in_flight.as_ref().and_then(InFlight::poll);
-        let polled = caught(catches_panics, || future.poll(context));
+        let note = |message| pending.note_panic(message);
+        let polled = caught(catches_panics, || future.poll(context), note);
         drop(poll);
         let Some(polled) = polled else {
             return Poll::Ready(Ok(pending.panicked()));
@@ -252,12 +243,16 @@ impl Pending {
 }
 
 impl Pending {
+    /// Notes that the handler has panicked with this message.
+    fn note_panic(&self, message: String) {
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.panicked(message);
+        }
+    }
+
     /// Returns the response for a handler that has panicked. The connection is closed behind it:
     /// the panic may have left the connection's data half changed.
     fn panicked(&mut self) -> Response<TrackedBody> {
-        if let Some(in_flight) = &self.in_flight {
-            in_flight.panicked();
-        }
         let body = BoxBody::new("internal server error");
         let mut response = Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, body);
         response.head_mut().set_connection_type(ConnectionType::Close);
@@ -343,6 +338,15 @@ impl BodyProgress {
     }
 }
 
+impl BodyProgress {
+    /// Notes that the body has panicked with this message.
+    fn note_panic(&self, message: String) {
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.panicked(message);
+        }
+    }
+}
+
 impl Drop for BodyProgress {
     fn drop(&mut self) {
         if self.is_complete
@@ -370,7 +374,9 @@ impl MessageBody for TrackedBody {
         match self.get_mut() {
             Self::Plain { body, progress } => {
                 let poll = progress.in_flight.as_ref().and_then(InFlight::poll);
-                let next = Pin::new(body).poll_next(context);
+                let note = |message| progress.note_panic(message);
+                // The head is out, so that no other response is possible: the panic goes on.
+                let next = noted(|| Pin::new(body).poll_next(context), note);
                 drop(poll);
                 progress.advance(&next);
                 next

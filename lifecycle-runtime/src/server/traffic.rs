@@ -13,10 +13,12 @@ use actix_web::http::Method;
 use actix_web::http::uri::PathAndQuery;
 use slab::Slab;
 
+use super::panics::PanicEvents;
 use crate::event::{RequestInfo, ResponseFailure, Traffic, Wait};
 use crate::hook::state::State;
 
 mod in_flight;
+mod panicked;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +38,7 @@ pub(super) struct RequestTable {
     rows: Mutex<RequestRows>,
     /// Key of the request whose handler or body is being polled, plus one; 0 for none.
     polled: AtomicUsize,
+    panics: PanicEvents,
 }
 
 #[derive(Default)]
@@ -156,8 +159,6 @@ struct RequestRow {
 pub(super) enum RequestOutcome {
     /// The response was written.
     Finished,
-    /// The handler panicked.
-    Panicked,
     /// The client went away.
     Abandoned,
     /// The response's body ended with this error.
@@ -165,6 +166,11 @@ pub(super) enum RequestOutcome {
 }
 
 impl RequestTable {
+    /// Makes the table of a worker whose panics are told by these events.
+    pub(super) fn new(panics: PanicEvents) -> Self {
+        Self { panics, ..Self::default() }
+    }
+
     pub(super) fn traffic(&self) -> Traffic {
         let rows = self.lock();
         let pools_left = usize::from(rows.state == WorkerState::Blocking);
@@ -332,20 +338,11 @@ impl RequestEntry {
     /// Notes that the end of the response is written: the request is finished, even if its client
     /// takes its time.
     pub(super) fn written(&self) {
-        self.change(|row| row.is_written = true);
-    }
-
-    /// Notes that the handler has panicked, though its client is answered.
-    pub(super) fn panicked(&self) {
-        self.change(|row| row.has_panicked = true);
-    }
-
-    fn change(&self, change: impl FnOnce(&mut RequestRow)) {
         let Some(table) = &self.table else { return };
         let mut rows = table.lock();
         // A cut has removed it, if there was one.
         if rows.cuts == self.cuts {
-            change(&mut rows.open[self.key]);
+            rows.open[self.key].is_written = true;
         }
     }
 
@@ -369,7 +366,6 @@ impl RequestEntry {
             // It began just before the worker got the command.
             RequestOutcome::Abandoned if is_cut => requests.cut.push(row.info()),
             RequestOutcome::Finished => requests.finished += 1,
-            RequestOutcome::Panicked => requests.panicked += 1,
             RequestOutcome::Abandoned => requests.abandoned += 1,
             RequestOutcome::Failed(error) => {
                 requests.failed += 1;

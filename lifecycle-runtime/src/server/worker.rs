@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use self::connections::ConnectionSet;
 use super::accepted::Accepted;
 use super::connection::{ClosingTimes, ConnectionKind};
+use super::panics::PanicEvents;
 use super::secure::Secure;
 use super::service::{Endpoint, Make, build};
 use super::settings::Settings;
@@ -195,6 +196,7 @@ pub(super) struct WorkerSpec {
     pub(super) serving: watch::Sender<usize>,
     /// Tasks of handlers, which may use connections that workers drive.
     pub(super) tasks: TaskSet,
+    pub(super) panics: PanicEvents,
 }
 
 /// Guard that counts a worker among those that may still serve.
@@ -245,7 +247,7 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
     let (commands, command_receiver) = mpsc::unbounded_channel();
     let (ended_sender, ended) = oneshot::channel();
     let (built_sender, built) = oneshot::channel();
-    let table = Arc::new(RequestTable::default());
+    let table = Arc::new(RequestTable::new(spec.panics.clone()));
     let load = Arc::new(Load {
         now: AtomicUsize::new(0),
         limit: spec.settings.max_connections(),

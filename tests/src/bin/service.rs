@@ -77,6 +77,24 @@ fn beside_blocking() -> Result<(), Broken> {
     act_blocking("beside_blocking")
 }
 
+/// Writes many lines to stdout and stderr when stdin says `chatter`, and half of another, whose
+/// other half follows when stdin says `rest`.
+#[on_startup(after = [warm])]
+async fn chatter() {
+    heard("chatter").await;
+    for number in 0..200 {
+        if number % 2 == 0 {
+            say(&format!("chatter says {number}"));
+        } else {
+            eprintln!("chatter says {number}");
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    eprint!("half a line");
+    heard("rest").await;
+    eprintln!(" and the rest");
+}
+
 #[on_startup(after = [warm], timeout = "500ms")]
 async fn timed() -> Result<(), Broken> {
     act("timed").await
@@ -147,7 +165,8 @@ async fn close_db_again() {
     say("close_db_again");
 }
 
-const MORE: [&HookMeta; 14] = [
+const MORE: [&HookMeta; 15] = [
+    chatter::META,
     oven::META,
     beside::META,
     beside_blocking::META,

@@ -160,7 +160,11 @@ fn a_handler_that_panics_is_answered_for_and_the_connection_goes_on() {
             assert_eq!(answer(stream).await.expect("an answer"), (200, "next".to_owned()));
             server.stop();
             expect_ended(client).await;
-            expect_gone(server).expect_said(&["1 request finished, 0 cut off, 2 panicked"]);
+            let ended = expect_gone(server);
+            ended.expect_said(&["1 request finished, 0 cut off, 2 panicked"]);
+            ended.expect_said(&["the handler of GET /panic panicked (after "]);
+            ended.expect_said(&["the handler of GET /panic-in-call panicked (after "]);
+            assert_eq!(ended.stderr().matches("the handler has no idea").count(), 1, "{ended}");
         },
     );
 }

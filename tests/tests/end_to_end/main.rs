@@ -18,6 +18,8 @@ mod console_forms;
 mod defaults;
 mod drain;
 mod dropped;
+#[cfg(target_os = "linux")]
+mod emulator;
 mod harness;
 mod held;
 mod http2;
@@ -25,6 +27,8 @@ mod idle;
 mod in_flight;
 mod inherited;
 mod live;
+#[cfg(target_os = "linux")]
+mod live_lines;
 mod messages;
 mod output;
 mod panics;

@@ -71,7 +71,8 @@ fn a_task_that_panics_is_counted() {
     let mut program = after("POST /panicking", "20s");
     program.wait_for("the task has no idea");
     let ended = program.stop();
-    ended.expect_code(0).expect_said(&["1 task panicked"]);
+    ended.expect_code(0).expect_said(&["1 task panicked", "a task of POST /panicking panicked ("]);
+    assert_eq!(ended.stderr().matches("the task has no idea").count(), 1, "{ended}");
 }
 
 #[test]

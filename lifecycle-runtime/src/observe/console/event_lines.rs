@@ -8,7 +8,8 @@ use super::Console;
 use super::fields::Fields;
 use super::message::{ConsoleMessage, Paint};
 use crate::event::{
-    Event, Outcome, ServiceState, StalledPart, Traffic, Wait, held, listed, over_budget, readable,
+    Event, Outcome, RequestInfo, ServiceState, StalledPart, Traffic, Wait, held, listed,
+    over_budget, readable,
 };
 use crate::hook::state::State;
 use crate::hook::{HookMeta, Kind};
@@ -113,6 +114,9 @@ impl EventWriter<'_> {
                     Paint::Plain,
                     &format!("accepting connections again after {}", readable(*after)),
                 );
+            }
+            Event::RequestPanicked { panic, in_task, left_out } => {
+                self.show(Paint::Bad, &panicked(&panic.request, *in_task, *left_out));
             }
             Event::Stalled { part, after, holders, probes } => {
                 self.show(Paint::Bad, &stalled(part, *after, holders, probes));
@@ -220,6 +224,18 @@ impl EventWriter<'_> {
 fn obstructed(error: &std::io::Error) -> String {
     let advice = "they wait until there is room (ulimit -n limits descriptors)";
     format!("can't accept connections: {error}; {advice}")
+}
+
+/// Returns a line about a request whose handler, or task, has panicked. Rust's panic hook has
+/// written the message before, and nobody wants to read that twice.
+fn panicked(request: &RequestInfo, in_task: bool, left_out: u64) -> String {
+    let RequestInfo { method, path, running, .. } = request;
+    let code = if in_task { "a task" } else { "the handler" };
+    let others = match left_out {
+        0 => String::new(),
+        others => format!("; {others} more panics since the last such line"),
+    };
+    format!("{code} of {method} {path} panicked (after {}){others}", readable(*running))
 }
 
 /// Returns a line about a part of the run that does not go on.

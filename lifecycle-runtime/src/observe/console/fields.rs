@@ -46,6 +46,12 @@ impl Fields {
                 Self::named("accept_failed").with("error", error.to_string())
             }
             Event::AcceptRecovered { after } => Self::named("accept_recovered").duration(*after),
+            Event::RequestPanicked { panic, in_task, left_out } => Self::named("request_panicked")
+                .with("method", &*panic.request.method)
+                .with("path", &*panic.request.path)
+                .with("in_task", *in_task)
+                .with("left_out", *left_out)
+                .duration(panic.request.running),
             Event::Stalled { part, after, holders, probes } => Self::named("stalled")
                 .with("part", part.to_string())
                 .list("holders", holders.iter().map(Wait::to_string))

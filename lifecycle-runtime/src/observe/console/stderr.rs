@@ -8,7 +8,7 @@
 #[cfg(not(unix))]
 pub(super) use other::Stderr;
 #[cfg(unix)]
-pub(super) use unix::Stderr;
+pub(super) use unix::{Stderr, is_writable_now};
 
 #[cfg(unix)]
 mod unix {
@@ -85,7 +85,12 @@ mod unix {
             }
         }
         // A writable output accepts a piece of this size, unless another process is faster.
-        if is_writable(Some(&NOW)) { write(stderr(), piece) } else { Err(Errno::AGAIN) }
+        if is_writable_now() { write(stderr(), piece) } else { Err(Errno::AGAIN) }
+    }
+
+    /// Returns `true` if stderr can be written to now.
+    pub(in super::super) fn is_writable_now() -> bool {
+        is_writable(Some(&NOW))
     }
 
     /// Waits until stderr can be written to, at most for `at_most`. Returns `true` if it can, or

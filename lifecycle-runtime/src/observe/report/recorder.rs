@@ -24,6 +24,10 @@ pub(crate) struct Standing {
     pub(crate) since: Duration,
     /// Cause of the stop, if the run stops.
     pub(crate) cause: Option<StopCause>,
+    pub(crate) stop_began: Option<Duration>,
+    /// Time that the stop may take.
+    pub(crate) grace: Option<Duration>,
+    pub(crate) is_hurried: bool,
 }
 
 /// Record of a run so far.
@@ -205,6 +209,12 @@ impl Recorder {
         .collect()
     }
 
+    /// Returns the number of hooks of a kind that have ended or were passed over.
+    pub(crate) fn ended(&self, kind: Kind) -> usize {
+        let record = self.record();
+        record.hooks.iter().filter(|hook| hook.hook.kind == kind && !hook.is_drop).count()
+    }
+
     /// Returns the services that have begun so far.
     pub(crate) fn services(&self) -> Vec<ServiceReport> {
         self.record().services.entries.clone()
@@ -218,7 +228,14 @@ impl Recorder {
     /// Returns the state of the run.
     pub(crate) fn standing(&self) -> Standing {
         let record = self.record();
-        Standing { state: record.state, since: record.state_since, cause: record.cause.clone() }
+        Standing {
+            state: record.state,
+            since: record.state_since,
+            cause: record.cause.clone(),
+            stop_began: record.stop_began,
+            grace: record.grace,
+            is_hurried: record.hurried,
+        }
     }
 
     /// Returns `true` if the start has failed or is not over, unless it was stopped on request.

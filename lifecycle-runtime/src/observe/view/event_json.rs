@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::event::{
-    Event, Outcome, ScaledLimit, ServiceState, StalledPart, Traffic, as_millis, as_millis_if_any,
+    Event, Outcome, RequestPanic, ScaledLimit, ServiceState, StalledPart, Traffic, as_millis,
+    as_millis_if_any,
 };
 use crate::hook::HookMeta;
 use crate::hook::state::State;
@@ -75,6 +76,12 @@ enum EventJson<'e> {
     AcceptRecovered {
         #[serde(serialize_with = "as_millis")]
         after: Duration,
+    },
+    RequestPanicked {
+        #[serde(flatten)]
+        panic: &'e RequestPanic,
+        in_task: bool,
+        left_out: u64,
     },
     Stalled {
         #[serde(flatten)]
@@ -203,6 +210,9 @@ fn event_json(event: &Event) -> EventJson<'_> {
         Event::AdminListening { url } => EventJson::AdminListening { url },
         Event::AcceptFailed { error } => EventJson::AcceptFailed { error: error.to_string() },
         Event::AcceptRecovered { after } => EventJson::AcceptRecovered { after: *after },
+        Event::RequestPanicked { panic, in_task, left_out } => {
+            EventJson::RequestPanicked { panic, in_task: *in_task, left_out: *left_out }
+        }
         Event::Stalled { part, after, holders, probes } => {
             let holders = holders.iter().map(ToString::to_string).collect();
             EventJson::Stalled { part, after: *after, holders, probes }

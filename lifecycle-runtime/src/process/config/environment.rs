@@ -77,7 +77,7 @@ const VARIABLES: [Variable; 20] = [
     },
     Variable {
         name: "LIFECYCLE_CONSOLE",
-        form: "auto, on or off, and plain, time or json, separated by a comma",
+        form: "auto, on or off, and live, plain, time or json, separated by a comma",
         set: console,
     },
     Variable {
@@ -304,6 +304,7 @@ fn console(config: &mut Config, text: &str) -> Result<(), String> {
     for word in text.split(',').map(str::trim) {
         match word {
             "auto" => config.console = ConsoleMode::Auto,
+            "live" => config.set_console_format(ConsoleFormat::Live),
             "plain" => config.set_console_format(ConsoleFormat::Plain),
             "time" => config.set_console_format(ConsoleFormat::Time),
             "json" => config.set_console_format(ConsoleFormat::Json),

@@ -64,6 +64,7 @@ impl Config {
             ConsoleMode::Off => "off",
         };
         let format = match self.outputs.console {
+            ConsoleFormat::Live => "live",
             ConsoleFormat::Plain => "plain",
             ConsoleFormat::Time => "time",
             ConsoleFormat::Json => "json",

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// Form of the console's lines; the values `plain`, `time` and `json` of `LIFECYCLE_CONSOLE`.
+/// Form of the console's lines; the values `live`, `plain`, `time` and `json` of
+/// `LIFECYCLE_CONSOLE`.
 ///
 /// ```
 /// use lifecycle_runtime::{ConsoleFormat, Lifecycle};
@@ -13,8 +14,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ConsoleFormat {
-    /// Text for people, coloured on a terminal: `lifecycle: done db in 12 ms`.
+    /// Text for people, as [`Plain`](Self::Plain). On a terminal, moreover, a start or a stop that
+    /// takes longer than a quarter of a second has [live lines][live] at the bottom, which say what
+    /// it waits for.
+    ///
+    /// [live]: crate::guide::logging#on-a-terminal
     #[default]
+    Live,
+    /// Text for people, coloured on a terminal: `lifecycle: done db in 12 ms`.
     Plain,
     /// The same text behind the time in UTC (RFC 3339):
     /// `2026-11-30T15:47:10.123Z lifecycle: done db in 12 ms`.

@@ -46,10 +46,11 @@ impl InFlight {
         }
     }
 
-    /// Counts the request as one whose handler has panicked, whatever becomes of the response.
-    pub(in crate::server) fn panicked(&self) {
+    /// Counts the request as one whose handler has panicked with this message, whatever becomes of
+    /// the response.
+    pub(in crate::server) fn panicked(&self, message: String) {
         if let Some(entry) = &self.entry {
-            entry.panicked();
+            entry.panicked(Some(message));
         }
     }
 
@@ -66,8 +67,11 @@ impl Drop for InFlight {
         self.connection.responses.end();
         self.connection.phase.in_flight.update(|count| count - 1);
         if let Some(entry) = self.entry.take() {
-            let panicked = std::thread::panicking();
-            entry.end(if panicked { RequestOutcome::Panicked } else { RequestOutcome::Abandoned });
+            if std::thread::panicking() {
+                // The drop of the handler or its body has panicked, unless it is known already.
+                entry.panicked(None);
+            }
+            entry.end(RequestOutcome::Abandoned);
         }
         self.connection.mark_idle();
     }

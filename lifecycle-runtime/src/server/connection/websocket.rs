@@ -145,6 +145,13 @@ impl WebSocket {
         *self.in_flight.borrow_mut() = Some(in_flight);
     }
 
+    /// Notes that the handler has panicked with this message.
+    fn panicked(&self, message: String) {
+        if let Some(in_flight) = &*self.in_flight.borrow() {
+            in_flight.panicked(message);
+        }
+    }
+
     /// Asks for a Close at the handler's next pause, once it has got the bytes that have come, or
     /// after `patience`, behind the message that it is then sending. `has_unread` is set if bytes
     /// have come that nobody has read.

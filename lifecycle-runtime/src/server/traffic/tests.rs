@@ -29,7 +29,8 @@ fn each_request_is_counted_once_by_what_it_came_to() {
     check(&table, (0, 0, 0, &["GET /a", "GET /b", "GET /c", "GET /d"]));
     let [a, b, c, d] = entries;
     a.end(RequestOutcome::Finished);
-    b.end(RequestOutcome::Panicked);
+    b.panicked(None);
+    b.end(RequestOutcome::Abandoned);
     c.end(RequestOutcome::Abandoned);
     check(&table, (1, 1, 1, &["GET /d"]));
     d.end(RequestOutcome::Finished);
@@ -41,7 +42,7 @@ fn a_request_whose_handler_panicked_is_counted_so_whatever_becomes_of_the_answer
     let table = Arc::default();
     for end in [Some(RequestOutcome::Finished), Some(RequestOutcome::Abandoned), None] {
         let entry = entry(&table, "/a");
-        entry.panicked();
+        entry.panicked(None);
         end.map_or_else(|| table.cut(), |end| entry.end(end));
     }
     check(&table, (0, 3, 0, &[]));
@@ -227,7 +228,7 @@ fn operators_see_the_requests_that_have_been_in_flight_the_longest() {
         entry(&tables[0], "/d"),
     ];
     entries[1].written();
-    entries[2].panicked();
+    entries[2].panicked(None);
     let shown = |most| {
         let (count, longest) = RequestTables::new(tables.clone()).longest(most);
         let line = |row: &super::in_flight::RequestInFlight| {

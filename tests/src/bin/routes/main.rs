@@ -207,6 +207,12 @@ async fn panic_late() -> HttpResponse {
     )
 }
 
+/// Panics on the blocking pool, and passes the error on.
+async fn panic_in_block() -> Result<&'static str, Error> {
+    web::block(|| panic!("the block has no idea")).await?;
+    Ok("no panic")
+}
+
 /// Uses the handles that actix puts into thread-locals.
 async fn handles() -> String {
     let Some(system) = actix_web::rt::System::try_current() else { return "no system".to_owned() };
@@ -234,6 +240,7 @@ fn routes(app: &mut ServiceConfig) {
         .route("/panic", web::to(panic_at_once))
         .route("/panic-in-call", web::get().to(panic_in_call))
         .route("/panic-late", web::get().to(panic_late))
+        .route("/panic-in-block", web::get().to(panic_in_block))
         .route("/echo", web::get().to(websocket::echo))
         .route("/loud", web::get().to(websocket::loud))
         .route("/chatty", web::get().to(websocket::chatty))

@@ -111,7 +111,9 @@ fn a_stream_that_panics_ends_its_request_and_holds_nothing_up() {
     ended
         .expect_code(0)
         .expect_took(Duration::ZERO)
-        .expect_said(&[", running nothing", "0 requests finished, 0 cut off, 1 panicked"]);
+        .expect_said(&[", running nothing", "0 requests finished, 0 cut off, 1 panicked"])
+        .expect_said(&["the handler of GET /panics panicked (after "]);
+    assert_eq!(ended.stderr().matches("the stream has no idea").count(), 1, "{ended}");
 }
 
 /// Number of messages that a handler can write though nobody reads: as many as wait in a session of

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::millis;
 use crate::event::{
-    Event, Outcome, RequestInfo, RuntimeName, ScaledLimit, ServiceState, StalledPart, StartFailure,
-    State, StopCause, Traffic, Wait,
+    Event, Outcome, RequestInfo, RequestPanic, RuntimeName, ScaledLimit, ServiceState, StalledPart,
+    StartFailure, State, StopCause, Traffic, Wait,
 };
 use crate::observe::view::event_json;
 use crate::plan::sample;
@@ -24,6 +24,9 @@ fn the_fields_of_each_event_stay_as_they_are() {
         running: Duration::from_micros(4_210_500),
     };
     traffic.requests.cut.push(cut);
+    let running = millis(12);
+    let request = RequestInfo { method: "GET".into(), path: "/".to_owned(), running };
+    let panic = RequestPanic { request, message: Some("no idea".to_owned()) };
     let error = Arc::new(std::io::Error::other("no descriptor"));
     let delay = millis(1_500);
     let events = [
@@ -41,6 +44,7 @@ fn the_fields_of_each_event_stay_as_they_are() {
         Event::AdminListening { url: "unix:/run/admin.sock".to_owned() },
         Event::AcceptFailed { error },
         Event::AcceptRecovered { after: millis(3_000) },
+        Event::RequestPanicked { panic, in_task: false, left_out: 2 },
         Event::Stalled {
             part: StalledPart::Runtime(RuntimeName::Hooks),
             after: millis(5_000),

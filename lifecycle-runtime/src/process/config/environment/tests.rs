@@ -114,7 +114,7 @@ fn the_console_is_on_off_or_decides_itself() {
     assert_eq!(mode("auto"), Ok(ConsoleMode::Auto));
     assert_eq!((mode("on"), mode("off")), (Ok(ConsoleMode::On), Ok(ConsoleMode::Off)));
     let error = "LIFECYCLE_CONSOLE=yes: `yes` is none of these; expected auto, on or off, and \
-                 plain, time or json, separated by a comma";
+                 live, plain, time or json, separated by a comma";
     assert_eq!(mode("yes"), Err(error.to_owned()));
     assert!(mode("on,").is_err() && mode("json on").is_err());
 }
@@ -127,9 +127,10 @@ fn the_form_of_the_lines_leaves_the_choice_of_events_as_it_is() {
         let config = quiet.clone().with([variable]).expect("valid");
         (config.console, config.outputs.console)
     };
+    assert_eq!(set("live"), (ConsoleMode::Off, ConsoleFormat::Live));
     assert_eq!(set("json"), (ConsoleMode::Off, ConsoleFormat::Json));
     assert_eq!(set("time"), (ConsoleMode::Off, ConsoleFormat::Time));
-    assert_eq!(set("on"), (ConsoleMode::On, ConsoleFormat::Plain));
+    assert_eq!(set("on"), (ConsoleMode::On, ConsoleFormat::Live));
     assert_eq!(set("on, json"), (ConsoleMode::On, ConsoleFormat::Json));
     assert_eq!(set("plain,auto"), (ConsoleMode::Auto, ConsoleFormat::Plain));
 }
@@ -163,7 +164,7 @@ fn outputs_are_set_even_if_other_settings_are_refused() {
     assert_eq!(set.console, ConsoleFormat::Json);
     // A hook may change the working directory.
     assert_eq!(set.report, Some(std::env::current_dir().expect("a folder").join("r")));
-    assert_eq!(outputs(&[("LIFECYCLE_CONSOLE", "json,yes")]).console, ConsoleFormat::Plain);
+    assert_eq!(outputs(&[("LIFECYCLE_CONSOLE", "json,yes")]).console, ConsoleFormat::Live);
     assert_eq!(outputs(&[("LIFECYCLE_REPORT", " ")]), OutputSettings::default());
 }
 

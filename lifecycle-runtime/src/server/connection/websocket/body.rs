@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::WebSocket;
 use crate::server::connection::Connection;
+use crate::server::panics::noted;
 
 /// Body of the response that accepts an upgrade.
 pub(in crate::server) struct WebSocketBody {
@@ -42,7 +43,10 @@ impl WebSocketBody {
             websocket.close(now, false)
         };
         if close.is_none() {
-            match Pin::new(body).poll_next(context) {
+            // The upgrade is answered, so that the panic of a handler that is this body goes on.
+            let note = |message| websocket.panicked(message);
+            let next = noted(|| Pin::new(body).poll_next(context), note);
+            match next {
                 Poll::Pending => {
                     if websocket.pauses(now) {
                         // If the handler reads no more, its time is limited from now on.

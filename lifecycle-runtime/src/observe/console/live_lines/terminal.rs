@@ -1,0 +1,85 @@
+//! Terminal of the process, as stderr reaches it.
+
+#[cfg(not(unix))]
+pub(super) use other::{TerminalLock, accepts, size, write};
+#[cfg(unix)]
+pub(super) use unix::{TerminalLock, accepts, size, write};
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::File;
+
+    use rustix::process::getpgrp;
+    use rustix::stdio::stderr;
+    use rustix::termios::{tcgetpgrp, tcgetwinsize};
+
+    use super::super::super::lines::LineOutput;
+    use super::super::super::stderr::{Stderr, is_writable_now};
+    use super::super::screen::Size;
+
+    /// Smallest terminal that has room for more than the output.
+    const SMALLEST: Size = Size { rows: 8, columns: 30 };
+
+    /// Returns the size of the terminal, if it has room for live lines and they may be drawn: by a
+    /// process in the foreground, as any other would draw into somebody else's screen.
+    pub(in super::super) fn size() -> Option<Size> {
+        if tcgetpgrp(stderr()) != Ok(getpgrp()) {
+            return None;
+        }
+        let size = tcgetwinsize(stderr()).ok()?;
+        let size = Size { rows: size.ws_row, columns: size.ws_col };
+        let has_room = size.rows >= SMALLEST.rows && size.columns >= SMALLEST.columns;
+        has_room.then_some(size)
+    }
+
+    /// Lock on the terminal among all processes on it. The system releases it with the process.
+    pub(in super::super) struct TerminalLock {
+        _terminal: File,
+    }
+
+    impl TerminalLock {
+        /// Takes the lock, unless somebody else has it.
+        pub(in super::super) fn take() -> Option<Self> {
+            // A lock belongs to what `open` returns, and stderr is shared with the parent.
+            let terminal = File::open("/dev/stderr").ok()?;
+            terminal.try_lock().ok()?;
+            Some(Self { _terminal: terminal })
+        }
+    }
+
+    /// Returns `true` if the terminal takes text now: nobody has stopped its output.
+    pub(in super::super) fn accepts() -> bool {
+        is_writable_now()
+    }
+
+    /// Writes a text in one piece.
+    pub(in super::super) fn write(text: &str) {
+        if !text.is_empty() {
+            Stderr::new().write(text.as_bytes());
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod other {
+    use super::super::screen::Size;
+
+    /// Lock on a terminal that has no live lines.
+    pub(in super::super) struct TerminalLock;
+
+    impl TerminalLock {
+        pub(in super::super) fn take() -> Option<Self> {
+            None
+        }
+    }
+
+    pub(in super::super) fn size() -> Option<Size> {
+        None
+    }
+
+    pub(in super::super) fn accepts() -> bool {
+        false
+    }
+
+    pub(in super::super) fn write(_: &str) {}
+}
