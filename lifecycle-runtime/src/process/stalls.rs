@@ -48,6 +48,18 @@ impl Default for StallLimits {
 pub(crate) struct StallTracker {
     limits: StallLimits,
     parts: Arc<Mutex<Vec<WatchedPart>>>,
+    /// Stalls of the parts that are watched no longer.
+    gone: Arc<Mutex<Vec<StallTotal>>>,
+}
+
+/// Stalls of a part until now.
+#[derive(Clone)]
+pub(crate) struct StallTotal {
+    pub(crate) part: StalledPart,
+    pub(crate) count: u64,
+    /// Time that the stalls have taken together.
+    pub(crate) time: Duration,
+    pub(crate) is_stalled: bool,
 }
 
 /// Runtime that the monitor watches, together with its blocking pool.
@@ -64,14 +76,13 @@ pub(crate) struct WatchedRuntime {
 pub(crate) type Holders = dyn Fn(&StalledPart, Duration) -> Vec<Wait> + Send + Sync;
 
 struct WatchedPart {
-    part: StalledPart,
+    stalls: StallTotal,
     handle: Handle,
     pool_size: Option<usize>,
     holders: Arc<Holders>,
     ping: Option<Ping>,
     /// Time for which the ping has not been answered.
     silent_for: Duration,
-    is_stalled: bool,
 }
 
 /// Begin or end of a stall, which a look has found.
@@ -95,20 +106,19 @@ struct MonitorInner {
 
 impl StallTracker {
     pub(crate) fn new(limits: StallLimits) -> Self {
-        Self { limits, parts: Arc::default() }
+        Self { limits, parts: Arc::default(), gone: Arc::default() }
     }
 
     /// Adds a runtime, which is watched until it is shut down.
     pub(crate) fn watch(&self, runtime: &WatchedRuntime) {
         let WatchedRuntime { name, handle, pool_size, holders } = runtime;
         let part = |part| WatchedPart {
-            part,
+            stalls: StallTotal { part, count: 0, time: Duration::ZERO, is_stalled: false },
             handle: handle.clone(),
             pool_size: *pool_size,
             holders: Arc::clone(holders),
             ping: None,
             silent_for: Duration::ZERO,
-            is_stalled: false,
         };
         let mut parts = self.parts();
         parts.push(part(StalledPart::Runtime(name.clone())));
@@ -122,8 +132,15 @@ impl StallTracker {
     /// Returns the parts that are stalled, each with the time for which it has been.
     pub(crate) fn now(&self) -> Vec<(StalledPart, Duration)> {
         let parts = self.parts();
-        let stalled = parts.iter().filter(|part| part.is_stalled);
-        stalled.map(|part| (part.part.clone(), part.silent_for)).collect()
+        let stalled = parts.iter().filter(|part| part.stalls.is_stalled);
+        stalled.map(|part| (part.stalls.part.clone(), part.silent_for)).collect()
+    }
+
+    /// Returns the stalls of each part, even of those that are watched no longer.
+    pub(crate) fn totals(&self) -> Vec<StallTotal> {
+        let parts = self.parts();
+        let gone = self.gone();
+        gone.iter().chain(parts.iter().map(|part| &part.stalls)).cloned().collect()
     }
 
     /// Returns descriptions of the parts that are stalled.
@@ -144,7 +161,7 @@ impl StallTracker {
         let timeout = self.limits.timeout?;
         let hooks = StalledPart::Runtime(RuntimeName::Hooks);
         let hooks = self.parts().iter().find_map(|part| {
-            (part.part == hooks && part.has_stalled_for(timeout)).then_some(part.silent_for)
+            (part.stalls.part == hooks && part.has_stalled_for(timeout)).then_some(part.silent_for)
         });
         let hooks =
             hooks.map(|time| format!("the hooks' runtime has been stalled for {}", readable(time)));
@@ -181,7 +198,8 @@ impl StallTracker {
             }
         }
         if !ended.is_empty() {
-            parts.retain(|part| !ended.contains(part.runtime()));
+            let gone = parts.extract_if(.., |part| ended.contains(part.runtime()));
+            self.gone().extend(gone.map(|part| StallTotal { is_stalled: false, ..part.stalls }));
         }
         drop(parts);
         // The lock is not held while the sources are asked, as they have locks of their own.
@@ -198,6 +216,10 @@ impl StallTracker {
     fn parts(&self) -> MutexGuard<'_, Vec<WatchedPart>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn gone(&self) -> MutexGuard<'_, Vec<StallTotal>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl WatchedPart {
@@ -208,14 +230,16 @@ impl WatchedPart {
         match answer {
             PingState::Pending => {
                 self.silent_for += elapsed;
-                if !self.is_stalled && self.silent_for >= limit {
-                    self.is_stalled = true;
+                if self.stalls.is_stalled {
+                    self.stalls.time += elapsed;
+                } else if self.silent_for >= limit {
+                    self.stalls.begin(self.silent_for);
                     changes.push(self.change());
                 }
                 return true;
             }
             PingState::Given | PingState::Never => {
-                if std::mem::take(&mut self.is_stalled) {
+                if std::mem::take(&mut self.stalls.is_stalled) {
                     changes.push(self.change());
                 }
                 self.silent_for = Duration::ZERO;
@@ -227,7 +251,7 @@ impl WatchedPart {
 
     /// Sends a ping, unless the answer is known.
     fn sent(&self) -> Option<Ping> {
-        match self.part {
+        match self.stalls.part {
             StalledPart::Runtime(_) => Some(Ping::of_runtime(&self.handle)),
             // Otherwise the ping alone would keep a thread of the pool alive.
             StalledPart::BlockingPool(_) if !pool_may_be_full(self.pool_size) => None,
@@ -237,9 +261,9 @@ impl WatchedPart {
 
     fn change(&self) -> StallChange {
         StallChange {
-            part: self.part.clone(),
+            part: self.stalls.part.clone(),
             silent_for: self.silent_for,
-            holders: self.is_stalled.then(|| Arc::clone(&self.holders)),
+            holders: self.stalls.is_stalled.then(|| Arc::clone(&self.holders)),
         }
     }
 
@@ -248,17 +272,26 @@ impl WatchedPart {
     }
 
     fn runtime(&self) -> &RuntimeName {
-        match &self.part {
+        match &self.stalls.part {
             StalledPart::Runtime(name) | StalledPart::BlockingPool(name) => name,
         }
     }
 
     /// Returns the part, with the URL of its server, if it is the runtime of a worker.
     fn worker(&self) -> Option<(&str, &Self)> {
-        match &self.part {
+        match &self.stalls.part {
             StalledPart::Runtime(RuntimeName::Worker { url, .. }) => Some((url, self)),
             _ => None,
         }
+    }
+}
+
+impl StallTotal {
+    /// Counts a stall that began this long ago.
+    fn begin(&mut self, ago: Duration) {
+        self.is_stalled = true;
+        self.count += 1;
+        self.time += ago;
     }
 }
 
