@@ -52,6 +52,8 @@ fn only_the_server_knows_actix_web() {
 fn only_the_texts_of_metrics_know_their_encoder() {
     let encoder = files_with("prometheus_client", &["observe/metrics/text"]);
     assert_eq!(encoder, Vec::<String>::new());
+    let facade = files_with("use metrics", &["observe/metrics/facade", "observe/metrics/tests"]);
+    assert_eq!(facade, Vec::<String>::new());
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! `docs/metrics.md` describes the families.
 
 mod checks;
+#[cfg(feature = "metrics")]
+mod facade;
 mod family;
 mod hooks;
 mod http;
@@ -16,6 +18,8 @@ mod stalls;
 mod tests;
 mod text;
 
+#[cfg(feature = "metrics")]
+pub(crate) use facade::MetricsPublisher;
 pub(crate) use family::{FamilyKind, MetricFamily, SampleValue, Samples};
 pub(crate) use snapshot::{ConnectionCount, MetricsSnapshot, ServerCounts, TaskCounts};
 pub(crate) use text::TextFormat;

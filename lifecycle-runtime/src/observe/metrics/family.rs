@@ -58,7 +58,7 @@ impl MetricFamily {
     }
 
     /// Returns the name of the samples.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "metrics"))]
     pub(crate) fn name(&self) -> String {
         let unit = self.unit.map(|unit| format!("_{}", unit.name())).unwrap_or_default();
         let suffix = match self.kind {

@@ -1,6 +1,8 @@
 //! Tests of metrics.
 
 mod dashboard;
+#[cfg(feature = "metrics")]
+mod facade;
 mod families;
 mod many;
 
