@@ -10,6 +10,7 @@
 //! | [`clients`] | the view of each client during a stop |
 //! | [`probes`] | `/livez`, `/readyz`, `/startupz` and health checks |
 //! | [`admin`] | the listener for operators: what goes on, as JSON and as a stream of events |
+//! | [`metrics`] | the run in numbers, for Prometheus and other exporters |
 //! | [`settings`] | environment variables and builder methods |
 //! | [`logging`] | `tracing` and the console |
 //! | [`databases`] | pools, migrations, and SQLite in tests |
@@ -50,6 +51,7 @@ pages! {
     getting_started "getting-started.md"
     hooks "hooks.md"
     logging "logging.md"
+    metrics "metrics.md"
     probes "probes.md"
     run "run.md"
     services "services.md"

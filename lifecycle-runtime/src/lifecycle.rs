@@ -10,6 +10,8 @@ mod phases;
 mod prepare;
 mod process;
 mod progress;
+#[cfg(feature = "metrics")]
+mod publish_metrics;
 mod report_receivers;
 mod report_time;
 mod run;

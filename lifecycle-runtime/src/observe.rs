@@ -3,6 +3,7 @@
 pub(crate) mod console;
 pub(crate) mod health;
 pub(crate) mod live;
+pub(crate) mod metrics;
 pub mod report;
 pub(crate) mod report_files;
 pub(crate) mod trace;

@@ -202,6 +202,11 @@ impl Plan {
         Self { settings, ..self }
     }
 
+    /// Returns the time that the stop may take.
+    pub(crate) fn grace(&self) -> Duration {
+        self.settings.grace
+    }
+
     /// Returns the reason why the stop does not fit into its grace period. Reserves never scale,
     /// and nothing does if `is_strict` is set.
     pub(crate) fn misfit(&self, is_strict: bool) -> Option<String> {

@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod http;
 pub mod http2;
 pub mod load;
+pub mod promtool;
 pub mod store;
 pub mod written;
 
@@ -59,6 +60,7 @@ pages! {
     GettingStarted "getting-started.md"
     Hooks "hooks.md"
     Logging "logging.md"
+    Metrics "metrics.md"
     Probes "probes.md"
     Run "run.md"
     Services "services.md"

@@ -49,6 +49,14 @@ fn only_the_server_knows_actix_web() {
 }
 
 #[test]
+fn only_the_texts_of_metrics_know_their_encoder() {
+    let encoder = files_with("prometheus_client", &["observe/metrics/text"]);
+    assert_eq!(encoder, Vec::<String>::new());
+    let facade = files_with("use metrics", &["observe/metrics/facade", "observe/metrics/tests"]);
+    assert_eq!(facade, Vec::<String>::new());
+}
+
+#[test]
 fn only_the_registry_knows_inventory() {
     assert_eq!(files_with("inventory", &["process/registry", HIDDEN]), Vec::<String>::new());
 }

@@ -264,6 +264,23 @@ fn every_page_is_in_the_documentation_of_the_crate_and_has_its_code_tested() {
     }
 }
 
+/// Checks that each example which is a whole service has its listener for operators where its
+/// README says, on a port of its own.
+#[test]
+fn the_examples_show_operators_what_goes_on_where_they_say() {
+    let mut addresses = BTreeSet::new();
+    for (example, file) in [("worldclock", "main.rs"), ("worker", "lib.rs"), ("shop", "main.rs")] {
+        let folder = workspace().join("examples").join(example);
+        let source = read(&folder.join("src").join(file));
+        let (_, rest) = source.split_once(".admin(\"").expect("a listener");
+        let address = rest.split('"').next().expect("its end").to_owned();
+        assert!(address.starts_with("127.0.0.1:"), "{example}: {address}");
+        let line = format!("lifecycle: probes on http://{address}\n");
+        assert!(read(&folder.join("README.md")).contains(&line), "{example}: no {line}");
+        assert!(addresses.insert(address), "{example} has the port of another");
+    }
+}
+
 /// Checks places, as in ``hook `db` (examples/worldclock/src/store.rs:39) failed``.
 #[test]
 fn places_of_hooks_are_where_they_are() {

@@ -22,14 +22,18 @@ mod store;
 
 use std::process::ExitCode;
 
-use lifecycle_runtime::{Http, Lifecycle};
+use lifecycle_runtime::{Http, Info, Lifecycle};
 
 fn main() -> ExitCode {
     service().run()
 }
 
+/// Returns the service, for `main` and for tests. It shows what goes on to this machine, on another
+/// port.
 fn service() -> Lifecycle {
-    Lifecycle::new().http(Http::new(api::app).workers(3))
+    let info = Info::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let lifecycle = Lifecycle::new().info(info).admin("127.0.0.1:9002");
+    lifecycle.http(Http::new(api::app).workers(3))
 }
 
 #[cfg(test)]

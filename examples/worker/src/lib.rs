@@ -14,9 +14,10 @@ pub mod tail;
 #[cfg(test)]
 mod tests;
 
-use lifecycle_runtime::Lifecycle;
+use lifecycle_runtime::{Info, Lifecycle};
 
-/// Returns the worker. It has no HTTP server, only the probes.
+/// Returns the worker. It has no HTTP server, and shows what goes on to this machine only.
 pub fn worker() -> Lifecycle {
-    Lifecycle::new().admin("127.0.0.1:9000")
+    let info = Info::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    Lifecycle::new().info(info).admin("127.0.0.1:9000")
 }

@@ -18,13 +18,16 @@ mod zones;
 use std::process::ExitCode;
 
 use actix_web::App;
-use lifecycle_runtime::Lifecycle;
+use lifecycle_runtime::{Info, Lifecycle};
 
 fn main() -> ExitCode {
     service().run()
 }
 
-/// Returns the service, for `main` and for tests.
+/// Returns the service, for `main` and for tests. It shows what goes on to this machine, on another
+/// port.
 fn service() -> Lifecycle {
-    Lifecycle::new().http(|| App::new().configure(api::routes))
+    let info = Info::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let lifecycle = Lifecycle::new().info(info).admin("127.0.0.1:9001");
+    lifecycle.http(|| App::new().configure(api::routes))
 }

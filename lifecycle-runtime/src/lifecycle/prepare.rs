@@ -8,6 +8,8 @@ use tokio::sync::oneshot;
 
 use super::Lifecycle;
 use super::outputs::Outputs;
+#[cfg(feature = "metrics")]
+use super::publish_metrics;
 use super::run::{Run, RunOptions, Servers};
 use crate::engine::recurring::Inbox;
 use crate::event::{Event, Observers, StartFailure};
@@ -66,6 +68,8 @@ pub(super) async fn prepare(
         console.say(&line);
     }
     let others = std::mem::take(&mut lifecycle.observers);
+    #[cfg(feature = "metrics")]
+    let (others, publication) = publish_metrics::observed(others);
     let info = lifecycle.info.take().unwrap_or_else(Info::of_executable);
     let cause = lifecycle.handle.cause();
     if let Some(cause) = cause {
@@ -102,6 +106,10 @@ pub(super) async fn prepare(
     let mut run = Run::new(config, Arc::new(plan), handle, observers, console, options);
     run.inbox = inbox;
     run.show_live();
+    #[cfg(feature = "metrics")]
+    if let Err(error) = publication.begin(&run) {
+        run.console.complain(&format!("no metrics are published: {error}"));
+    }
     if let Some(exceeded) = exceeded {
         run.engine.events.emit(&exceeded);
     }

@@ -80,8 +80,8 @@ impl Lifecycle {
     ///
     /// That listener has a thread of its own. It answers before the first hook runs, while requests
     /// or hooks block every other thread, and until the process ends. On an address that is no
-    /// loopback address and no Unix socket, it answers only the probes, unless
-    /// [`admin_details`](Self::admin_details) is on.
+    /// loopback address and no Unix socket, it shows only probes and
+    /// [metrics](crate::guide::metrics), unless [`admin_details`](Self::admin_details) is on.
     pub fn admin(mut self, address: impl Into<String>) -> Self {
         self.config.admin = Some(address.into());
         self.set_by_builder("admin")

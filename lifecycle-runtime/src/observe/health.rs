@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use checks::CheckReport;
-pub(crate) use checks::{CheckHistory, Checks, Freshness};
+pub(crate) use checks::{CheckFigures, CheckHistory, Checks, Freshness};
 
 use crate::hook::state::State;
 use crate::hook::stop::Progress;

@@ -23,6 +23,7 @@ use crate::hook::Phase;
 use crate::hook::state::State;
 use crate::observe::health::{CheckHistory, Checks, Freshness};
 use crate::observe::live::Live;
+use crate::observe::metrics::{MetricsSnapshot, ServerCounts, TaskCounts};
 use crate::observe::report::{Recorder, ServiceReport};
 use crate::plan::{Plan, PlanFormat};
 use crate::process::stalls::StallTracker;
@@ -136,6 +137,24 @@ impl RunView {
     pub(crate) fn info(&self) -> String {
         let Shown { about, .. } = &self.0.shown;
         text(&InfoJson::of(about, self.0.began_at, self.state(), self.now()))
+    }
+
+    /// Returns the figures of the run, with those of its servers.
+    pub(crate) fn metrics(&self, servers: Vec<ServerCounts>, tasks: TaskCounts) -> MetricsSnapshot {
+        let Shown { plan, recorder, checks, stalls, about, .. } = &self.0.shown;
+        let record = recorder.so_far();
+        let freshness = Freshness::of(record.state, stalls.limits().after);
+        MetricsSnapshot {
+            plan: Arc::clone(plan),
+            record,
+            checks: checks.figures(freshness),
+            stalls: stalls.totals(),
+            servers,
+            tasks,
+            info: about.info.clone(),
+            began_at: self.0.began_at,
+            now: self.now(),
+        }
     }
 
     /// Returns the log of the run's events.

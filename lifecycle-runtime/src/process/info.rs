@@ -48,6 +48,17 @@ impl Info {
         self
     }
 
+    /// Returns what is known of the program, each by the name of its field.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let facts = [
+            ("name", Some(&*self.name)),
+            ("version", self.version.as_deref()),
+            ("revision", self.revision),
+            ("built", self.built),
+        ];
+        facts.into_iter().filter_map(|(name, fact)| Some((name, fact?)))
+    }
+
     /// Returns the description of a program that gives none: the name of its executable.
     pub(crate) fn of_executable() -> Self {
         let executable = env::current_exe().ok();

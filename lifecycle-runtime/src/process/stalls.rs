@@ -5,19 +5,19 @@
 //! [`StallLimits::after`] is stalled. Only time in which the monitor itself runs counts, so a
 //! process that was suspended is not stalled when it goes on.
 
+mod monitor;
 mod ping;
 #[cfg(test)]
 mod tests;
 
-use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::event::{Event, Events, RuntimeName, StalledPart, Wait, readable};
+use crate::event::{Event, RuntimeName, StalledPart, Wait, readable};
 use crate::hook::state::State;
-use crate::hook::task::thread;
+pub(crate) use monitor::StallMonitor;
 use ping::{Ping, PingState, pool_may_be_full};
 
 /// Number of looks of the monitor in the shortest time that matters.
@@ -51,6 +51,18 @@ pub(crate) struct StallTracker {
     parts: Arc<Mutex<Vec<WatchedPart>>>,
     /// Probes that failed at the last look.
     failing: Arc<Mutex<Vec<&'static str>>>,
+    /// Stalls of the parts that are watched no longer.
+    gone: Arc<Mutex<Vec<StallTotal>>>,
+}
+
+/// Stalls of a part until now.
+#[derive(Clone)]
+pub(crate) struct StallTotal {
+    pub(crate) part: StalledPart,
+    pub(crate) count: u64,
+    /// Time that the stalls have taken together.
+    pub(crate) time: Duration,
+    pub(crate) is_stalled: bool,
 }
 
 /// Runtime that the monitor watches, together with its blocking pool.
@@ -67,14 +79,13 @@ pub(crate) struct WatchedRuntime {
 pub(crate) type Holders = dyn Fn(&StalledPart, Duration) -> Vec<Wait> + Send + Sync;
 
 struct WatchedPart {
-    part: StalledPart,
+    stalls: StallTotal,
     handle: Handle,
     pool_size: Option<usize>,
     holders: Arc<Holders>,
     ping: Option<Ping>,
     /// Time for which the ping has not been answered.
     silent_for: Duration,
-    is_stalled: bool,
 }
 
 /// Begin or end of a stall, which a look has found.
@@ -85,33 +96,22 @@ struct StallChange {
     holders: Option<Arc<Holders>>,
 }
 
-/// Thread that watches the parts of a run, until it is dropped.
-pub(crate) struct StallMonitor {
-    shared: Arc<MonitorInner>,
-}
-
-#[derive(Default)]
-struct MonitorInner {
-    is_over: Mutex<bool>,
-    changed: Condvar,
-}
-
 impl StallTracker {
     pub(crate) fn new(limits: StallLimits) -> Self {
-        Self { limits, parts: Arc::default(), failing: Arc::default() }
+        let (parts, failing, gone) = (Arc::default(), Arc::default(), Arc::default());
+        Self { limits, parts, failing, gone }
     }
 
     /// Adds a runtime, which is watched until it is shut down.
     pub(crate) fn watch(&self, runtime: &WatchedRuntime) {
         let WatchedRuntime { name, handle, pool_size, holders } = runtime;
         let part = |part| WatchedPart {
-            part,
+            stalls: StallTotal { part, count: 0, time: Duration::ZERO, is_stalled: false },
             handle: handle.clone(),
             pool_size: *pool_size,
             holders: Arc::clone(holders),
             ping: None,
             silent_for: Duration::ZERO,
-            is_stalled: false,
         };
         let mut parts = self.parts();
         parts.push(part(StalledPart::Runtime(name.clone())));
@@ -125,8 +125,15 @@ impl StallTracker {
     /// Returns the parts that are stalled, each with the time for which it has been.
     pub(crate) fn now(&self) -> Vec<(StalledPart, Duration)> {
         let parts = self.parts();
-        let stalled = parts.iter().filter(|part| part.is_stalled);
-        stalled.map(|part| (part.part.clone(), part.silent_for)).collect()
+        let stalled = parts.iter().filter(|part| part.stalls.is_stalled);
+        stalled.map(|part| (part.stalls.part.clone(), part.silent_for)).collect()
+    }
+
+    /// Returns the stalls of each part, even of those that are watched no longer.
+    pub(crate) fn totals(&self) -> Vec<StallTotal> {
+        let parts = self.parts();
+        let gone = self.gone();
+        gone.iter().chain(parts.iter().map(|part| &part.stalls)).cloned().collect()
     }
 
     /// Returns descriptions of the parts that are stalled.
@@ -147,7 +154,7 @@ impl StallTracker {
         let timeout = self.limits.timeout?;
         let hooks = StalledPart::Runtime(RuntimeName::Hooks);
         let hooks = self.parts().iter().find_map(|part| {
-            (part.part == hooks && part.has_stalled_for(timeout)).then_some(part.silent_for)
+            (part.stalls.part == hooks && part.has_stalled_for(timeout)).then_some(part.silent_for)
         });
         let hooks =
             hooks.map(|time| format!("the hooks' runtime has been stalled for {}", readable(time)));
@@ -187,9 +194,11 @@ impl StallTracker {
             }
         }
         if !ended.is_empty() {
-            parts.retain(|part| !ended.contains(part.runtime()));
+            let gone = parts.extract_if(.., |part| ended.contains(part.runtime()));
+            self.gone().extend(gone.map(|part| StallTotal { is_stalled: false, ..part.stalls }));
         }
-        let runtimes = parts.iter().filter(|part| matches!(part.part, StalledPart::Runtime(_)));
+        let runtimes =
+            parts.iter().filter(|part| matches!(part.stalls.part, StalledPart::Runtime(_)));
         let longest = runtimes.max_by_key(|part| part.silent_for).map(WatchedPart::change);
         drop(parts);
         let probes = self.newly_failing(state);
@@ -224,6 +233,10 @@ impl StallTracker {
     fn parts(&self) -> MutexGuard<'_, Vec<WatchedPart>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn gone(&self) -> MutexGuard<'_, Vec<StallTotal>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl WatchedPart {
@@ -234,14 +247,16 @@ impl WatchedPart {
         match answer {
             PingState::Pending => {
                 self.silent_for += elapsed;
-                if !self.is_stalled && self.silent_for >= limit {
-                    self.is_stalled = true;
+                if self.stalls.is_stalled {
+                    self.stalls.time += elapsed;
+                } else if self.silent_for >= limit {
+                    self.stalls.begin(self.silent_for);
                     changes.push(self.change());
                 }
                 return true;
             }
             PingState::Given | PingState::Never => {
-                if std::mem::take(&mut self.is_stalled) {
+                if std::mem::take(&mut self.stalls.is_stalled) {
                     changes.push(self.change());
                 }
                 self.silent_for = Duration::ZERO;
@@ -253,7 +268,7 @@ impl WatchedPart {
 
     /// Sends a ping, unless the answer is known.
     fn sent(&self) -> Option<Ping> {
-        match self.part {
+        match self.stalls.part {
             StalledPart::Runtime(_) => Some(Ping::of_runtime(&self.handle)),
             // Otherwise the ping alone would keep a thread of the pool alive.
             StalledPart::BlockingPool(_) if !pool_may_be_full(self.pool_size) => None,
@@ -263,9 +278,9 @@ impl WatchedPart {
 
     fn change(&self) -> StallChange {
         StallChange {
-            part: self.part.clone(),
+            part: self.stalls.part.clone(),
             silent_for: self.silent_for,
-            holders: self.is_stalled.then(|| Arc::clone(&self.holders)),
+            holders: self.stalls.is_stalled.then(|| Arc::clone(&self.holders)),
         }
     }
 
@@ -274,17 +289,26 @@ impl WatchedPart {
     }
 
     fn runtime(&self) -> &RuntimeName {
-        match &self.part {
+        match &self.stalls.part {
             StalledPart::Runtime(name) | StalledPart::BlockingPool(name) => name,
         }
     }
 
     /// Returns the part, with the URL of its server, if it is the runtime of a worker.
     fn worker(&self) -> Option<(&str, &Self)> {
-        match &self.part {
+        match &self.stalls.part {
             StalledPart::Runtime(RuntimeName::Worker { url, .. }) => Some((url, self)),
             _ => None,
         }
+    }
+}
+
+impl StallTotal {
+    /// Counts a stall that began this long ago.
+    fn begin(&mut self, ago: Duration) {
+        self.is_stalled = true;
+        self.count += 1;
+        self.time += ago;
     }
 }
 
@@ -304,57 +328,4 @@ impl StallChange {
             None => Event::StallEnded { part, took: silent_for },
         }
     }
-}
-
-impl StallMonitor {
-    /// Starts the thread, which emits events about stalls. `state` returns the state of the run.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the system refuses the thread.
-    pub(crate) fn start(
-        stalls: StallTracker,
-        events: Events,
-        state: impl Fn() -> State + Send + 'static,
-    ) -> io::Result<Self> {
-        let shared = Arc::<MonitorInner>::default();
-        let monitor = Arc::clone(&shared);
-        thread("lifecycle-stalls", move || monitor.run(&stalls, &events, state))?;
-        Ok(Self { shared })
-    }
-}
-
-impl Drop for StallMonitor {
-    fn drop(&mut self) {
-        *self.shared.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.shared.changed.notify_one();
-    }
-}
-
-impl MonitorInner {
-    /// Looks at all parts again and again, until the monitor is dropped.
-    fn run(&self, stalls: &StallTracker, events: &Events, state: impl Fn() -> State) {
-        let pause = stalls.pause();
-        let mut last = Instant::now();
-        while self.waits(pause) {
-            let now = Instant::now();
-            for event in stalls.look(counted(now.duration_since(last), pause), state()) {
-                events.emit(&event);
-            }
-            last = now;
-        }
-    }
-
-    /// Waits for a pause. Returns `false` if the monitor is dropped.
-    fn waits(&self, pause: Duration) -> bool {
-        let is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(is_over, pause, |is_over| !*is_over);
-        !*waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-}
-
-/// Returns the part of the time since the last look that counts. A look that comes late shows that
-/// the monitor has not run either: the process was suspended.
-fn counted(elapsed: Duration, pause: Duration) -> Duration {
-    elapsed.min(2 * pause)
 }

@@ -87,6 +87,11 @@ impl Acceptor {
         self.unaccepted.load(Ordering::Relaxed)
     }
 
+    /// Returns the count of these connections, as others may read it.
+    pub(super) fn unaccepted_count(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.unaccepted)
+    }
+
     /// Polls for an unexpected end of the acceptor. Must not be called again once it is ready.
     pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.closed).poll(context).map(drop)

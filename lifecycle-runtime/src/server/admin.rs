@@ -2,6 +2,7 @@
 
 mod access;
 mod events;
+mod metrics;
 mod traffic;
 
 use std::future::{Ready, ready};
@@ -19,7 +20,7 @@ use super::probes::{PROBES, probes};
 use super::settings::Settings;
 use super::{AppContext, Http, service};
 use crate::observe::view::RunView;
-use access::Access;
+use access::{Access, Content};
 use events::EventClients;
 
 /// Number of descriptors that each address of the listener holds in reserve, in case the process
@@ -69,7 +70,8 @@ impl Http {
     }
 }
 
-/// Builds the app. Probes are for everybody, and everything else for those with access.
+/// Builds the app. Probes and metrics are for everybody, and everything else for those with access.
+/// Metrics on an address of this machine are not for a page of another host, though.
 fn app(
     app_context: &AppContext,
     access: &Arc<Access>,
@@ -79,9 +81,16 @@ fn app(
     let headers = DefaultHeaders::new()
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .add((header::CACHE_CONTROL, "no-store"));
-    let access = Arc::clone(access);
+    let guard = |content| {
+        let access = Arc::clone(access);
+        from_fn(move |request, next| access::guard(Arc::clone(&access), content, request, next))
+    };
+    let metrics = web::resource(METRICS)
+        .wrap(guard(Content::Metrics))
+        .route(web::get().to(metrics::metrics))
+        .route(web::head().to(metrics::metrics));
     let guarded = web::scope("")
-        .wrap(from_fn(move |request, next| access::guard(Arc::clone(&access), request, next)))
+        .wrap(guard(Content::Details))
         .configure(documents)
         .configure(|config| routes.iter().for_each(|add| add(config)))
         .default_service(web::to(unknown));
@@ -93,6 +102,7 @@ fn app(
         .app_data(clients.clone())
         .wrap(headers)
         .configure(probes)
+        .service(metrics)
         .service(guarded)
 }
 
@@ -124,6 +134,7 @@ fn documents(config: &mut ServiceConfig) {
 
 const CONNECTIONS: &str = "/connections";
 const EVENTS: &str = "/events";
+const METRICS: &str = "/metrics";
 const REQUESTS: &str = "/requests";
 
 fn show(request: &HttpRequest, document: Document) -> Result<HttpResponse, Error> {
@@ -140,7 +151,7 @@ fn unknown() -> Ready<HttpResponse> {
     let documents = DOCUMENTS.iter().map(|(path, _)| *path);
     let probes = PROBES.iter().map(|(path, _)| *path);
     let mut paths: Vec<_> =
-        documents.chain([CONNECTIONS, EVENTS, REQUESTS]).chain(probes).collect();
+        documents.chain([CONNECTIONS, EVENTS, METRICS, REQUESTS]).chain(probes).collect();
     paths.sort_unstable();
     let body = serde_json::json!({ "error": "there is nothing at this path", "paths": paths });
     ready(HttpResponse::NotFound().content_type("application/json").body(format!("{body}\n")))

@@ -82,8 +82,8 @@ enum ConnectionState {
 /// Protocol and progress of a connection, by which connections are counted for operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) struct ConnectionKind {
-    protocol: &'static str,
-    state: &'static str,
+    pub(super) protocol: &'static str,
+    pub(super) state: &'static str,
 }
 
 /// State of a connection, shared by its transport, its requests and its worker.

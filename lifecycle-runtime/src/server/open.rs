@@ -1,11 +1,26 @@
 //! Open servers of a run, as its operators see them.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::mpsc::WeakUnboundedSender;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
+use super::connection::ConnectionKind;
 use super::traffic::RequestTables;
 use super::worker::WorkerCommand;
+use crate::observe::metrics::{ConnectionCount, ServerCounts};
+
+/// Time within which a worker counts its connections. One that doesn't is blocked, or has ended; on
+/// a machine that is too busy for it, its connections are only counted as a whole.
+const COUNTED_WITHIN: Duration = Duration::from_millis(250);
+
+/// Protocol and state of connections that their worker has not told.
+const UNKNOWN: ConnectionKind = ConnectionKind { protocol: "unknown", state: "unknown" };
 
 /// Server whose traffic operators may ask for.
 #[derive(Clone)]
@@ -14,7 +29,12 @@ pub(crate) struct OpenServer {
     pub(super) tables: RequestTables,
     /// Senders of commands to its workers, which keep no worker from ending.
     pub(super) workers: Arc<[WeakUnboundedSender<WorkerCommand>]>,
+    /// Count of the connections that were never accepted.
+    pub(super) unaccepted: Arc<AtomicU64>,
 }
+
+/// Numbers of connections, by their protocol and state.
+pub(super) type ConnectionKinds = BTreeMap<ConnectionKind, u64>;
 
 /// Servers of a run that have been opened, in that order. Clones share them.
 #[derive(Clone, Default)]
@@ -30,4 +50,54 @@ impl OpenServers {
     pub(super) fn all(&self) -> Vec<OpenServer> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Returns the counts of each server's traffic. A worker that is blocked holds this up for
+    /// 250 ms at most.
+    pub(crate) async fn counts(&self) -> Vec<ServerCounts> {
+        let servers = self.all();
+        join_all(servers.iter().map(OpenServer::counts)).await
+    }
+}
+
+impl OpenServer {
+    /// Has each worker count its connections. `None` stands for one that doesn't.
+    pub(super) async fn connections(&self) -> Vec<Option<ConnectionKinds>> {
+        join_all(self.workers.iter().map(count)).await
+    }
+
+    async fn counts(&self) -> ServerCounts {
+        let by_worker = self.connections().await;
+        let mut kinds = ConnectionKinds::new();
+        for (open, counted) in self.tables.connections().into_iter().zip(by_worker) {
+            match counted {
+                Some(counted) => {
+                    for (kind, count) in counted {
+                        *kinds.entry(kind).or_default() += count;
+                    }
+                }
+                None if open == 0 => {}
+                None => *kinds.entry(UNKNOWN).or_default() += open,
+            }
+        }
+        let open = kinds.into_iter().map(|(ConnectionKind { protocol, state }, count)| {
+            ConnectionCount { protocol, state, count }
+        });
+        ServerCounts {
+            url: self.urls.first().cloned().unwrap_or_default(),
+            open: open.collect(),
+            connections_unaccepted: self.unaccepted.load(Ordering::Relaxed),
+            ..self.tables.counts()
+        }
+    }
+}
+
+async fn count(worker: &WeakUnboundedSender<WorkerCommand>) -> Option<ConnectionKinds> {
+    let (sender, kinds) = oneshot::channel();
+    worker.upgrade()?.send(WorkerCommand::Count(sender)).ok()?;
+    let kinds = timeout(COUNTED_WITHIN, kinds).await.ok()?.ok()?;
+    let mut counts = ConnectionKinds::new();
+    for kind in kinds {
+        *counts.entry(kind).or_default() += 1;
+    }
+    Some(counts)
 }

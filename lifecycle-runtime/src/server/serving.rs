@@ -229,7 +229,12 @@ impl Serving {
     /// Returns the server as its operators see it.
     pub(crate) fn for_operators(&self) -> OpenServer {
         let workers = self.workers.iter().map(Worker::weak_commands).collect();
-        OpenServer { urls: self.urls.clone(), tables: self.tables.clone(), workers }
+        OpenServer {
+            urls: self.urls.clone(),
+            tables: self.tables.clone(),
+            workers,
+            unaccepted: self.acceptor.unaccepted_count(),
+        }
     }
 
     /// Makes every response close its connection from now on, and announces the end to clients that

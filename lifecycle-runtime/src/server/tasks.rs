@@ -1,6 +1,8 @@
 //! Tasks that request handlers leave running. They are named after their requests, awaited in the
 //! drain, and counted.
 
+mod counts;
+
 use std::convert::Infallible;
 use std::future::{Ready, pending, ready};
 use std::panic::AssertUnwindSafe;

@@ -1,9 +1,13 @@
 //! Service with a listener for operators: `admin [noisy] [HOOK[=FAULT]]...`
 
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use actix_web::{App, HttpResponse, web};
+use actix_web::body::BodyStream;
+use actix_web::web::{self, Bytes};
+use actix_web::{App, HttpResponse};
+use futures_util::{StreamExt, stream};
 use lifecycle_runtime::hook::Hook;
 use lifecycle_runtime::{
     Dep, Info, Lifecycle, Stop, health_check, on_drain, on_ready, on_shutdown, on_startup, service,
@@ -70,6 +74,23 @@ async fn held() -> &'static str {
     "held"
 }
 
+async fn asleep() -> &'static str {
+    say("asleep");
+    std::future::pending().await
+}
+
+/// Sends a body that has no end.
+async fn endless() -> HttpResponse {
+    let chunk = Bytes::from_static(&[b'x'; 16 * 1024]);
+    HttpResponse::Ok().body(BodyStream::new(stream::repeat(chunk).map(Ok::<_, io::Error>)))
+}
+
+/// Sends a body that breaks off in the middle.
+async fn broken() -> HttpResponse {
+    let chunks = [Ok(Bytes::from_static(b"first")), Err(io::Error::other("the disk is full"))];
+    HttpResponse::Ok().body(BodyStream::new(stream::iter(chunks)))
+}
+
 /// Blocks its worker until stdin says `block`.
 async fn block() -> &'static str {
     say("block");
@@ -111,6 +132,10 @@ fn main() -> ExitCode {
                 .route("/", web::get().to(index))
                 .route("/held", web::get().to(held))
                 .route("/block", web::get().to(block))
+                .route("/asleep", web::get().to(asleep))
+                .route("/endless", web::get().to(endless))
+                .route("/broken", web::get().to(broken))
+                .route("/panic", web::get().to(panicking))
         })
         .run()
 }

@@ -3,6 +3,7 @@
 mod access;
 mod documents;
 mod events;
+mod metrics;
 
 use serde_json::Value;
 

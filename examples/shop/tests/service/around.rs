@@ -1,7 +1,5 @@
 //! Tests of everything around the routes: limits, CORS, ids, compression, metrics, workers.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use crate::client::{Customer, agent, parts, raw, token};
@@ -133,10 +131,9 @@ fn three_workers_serve_unless_the_environment_says_otherwise() {
         let mut command = command(folder.path());
         let mut service = command.envs(workers.map(|number| ("LIFECYCLE_WORKERS", number))).spawn();
         ready_url(&mut service);
-        let tasks = fs::read_dir(format!("/proc/{}/task", service.id())).unwrap();
-        let names =
-            tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
-        assert_eq!(names.filter(|name| name.starts_with("http-worker-")).count(), expected);
+        let shown = service.wait_for_probe("/connections", |response| response.status == 200);
+        let shown: Value = serde_json::from_str(&shown.body).unwrap();
+        assert_eq!(shown["servers"][0]["workers"].as_array().unwrap().len(), expected, "{shown}");
         stop(service);
     }
 }
@@ -249,4 +246,17 @@ fn has_examples(description: &Value, schema: &Value) -> bool {
             }
         }
     }
+}
+
+/// Checks the framework's metrics. The shop has some of its own for its customers' requests.
+#[test]
+fn operators_see_what_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = command(folder.path()).spawn();
+    ready_url(&mut service);
+    let metrics = service.wait_for_probe("/metrics", |response| response.status == 200).body;
+    for part in ["lifecycle_build_info{name=\"shop\",", "lifecycle_http_requests_total{"] {
+        assert!(metrics.contains(part), "{metrics}");
+    }
+    stop(service);
 }

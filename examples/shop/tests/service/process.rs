@@ -24,8 +24,6 @@ pub fn environment(command: &mut Command, folder: &Path) {
     command
         .limit(LIMIT)
         .env_clear()
-        // The service answers the probes itself.
-        .env_remove("LIFECYCLE_ADMIN")
         .current_dir(folder)
         .env("DATABASE_URL", format!("sqlite://{}?mode=rwc", folder.join("shop.db").display()))
         .env("JWT_SECRET", SECRET)

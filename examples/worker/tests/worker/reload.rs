@@ -53,3 +53,18 @@ fn without_settings_there_is_no_start() {
         .assert_contains("can't read worker.toml; WORKER_CONFIG must name a file");
     assert!(!place.path("worker.db").exists());
 }
+
+#[test]
+fn operators_see_what_goes_on() {
+    let place = Place::new();
+    let mut worker = place.command().spawn();
+    worker.wait_for_line("ready after");
+    let metrics = worker.wait_for_probe("/metrics", |response| response.status == 200).body;
+    for part in [
+        "lifecycle_build_info{name=\"worker\",",
+        "lifecycle_service_state{hook=\"worker::tail::tail\",state=\"running\"} 1\n",
+    ] {
+        assert!(metrics.contains(part), "{metrics}");
+    }
+    stop(worker);
+}

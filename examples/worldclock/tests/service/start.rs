@@ -114,3 +114,15 @@ fn a_misspelt_setting_is_refused() {
     );
     assert!(folder.path().read_dir().unwrap().next().is_none(), "nothing was made");
 }
+
+#[test]
+fn operators_see_what_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = command(folder.path()).spawn();
+    service.wait_until_ready();
+    let metrics = service.wait_for_probe("/metrics", |response| response.status == 200).body;
+    for part in ["lifecycle_build_info{name=\"worldclock\",", "lifecycle_http_requests_total{"] {
+        assert!(metrics.contains(part), "{metrics}");
+    }
+    service.stop().assert_exit_code(0);
+}

@@ -1,5 +1,7 @@
 //! Results of the health checks: recorded when a check ends, read by the probes at any time.
 
+mod figures;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use crate::event::{Outcome, as_millis, as_millis_if_any, readable};
 use crate::hook::id::HookMap;
 use crate::hook::state::State;
 use crate::hook::{CheckKind, HealthCheckPolicy, HookMeta};
+pub(crate) use figures::CheckFigures;
 
 /// Health checks of a run, each with its last result. Clones share the checks.
 #[derive(Clone, Default)]
@@ -247,19 +250,23 @@ impl CheckState {
     }
 
     fn report(&self, freshness: Freshness, now: Instant) -> CheckReport {
-        let passes = self.failure_reason(freshness, now).is_none();
         let last = self.runs.back();
-        let status = match (last, passes) {
-            (None, _) => Status::Pending,
-            (_, true) => Status::Pass,
-            (_, false) => Status::Fail,
-        };
         CheckReport {
             name: self.hook.display_name(),
-            status,
+            status: self.status(freshness, now),
             last_error: last.and_then(CheckRun::error),
             age: last.map(|last| last.age(now)),
             took: last.map(|last| last.took),
+        }
+    }
+
+    fn status(&self, freshness: Freshness, now: Instant) -> Status {
+        if self.runs.is_empty() {
+            Status::Pending
+        } else if self.failure_reason(freshness, now).is_none() {
+            Status::Pass
+        } else {
+            Status::Fail
         }
     }
 

@@ -55,12 +55,20 @@ pub struct RecurringReport {
     /// Moment from which it has been running, if it is.
     #[serde(skip)]
     pub(crate) since: Option<Duration>,
+    /// Number of runs that were cancelled, as a stop began.
+    #[serde(skip)]
+    pub(crate) cancelled: u64,
+    /// Time that the last run took that has ended.
+    #[serde(skip)]
+    pub(crate) last_took: Option<Duration>,
 }
 
 impl RecurringReport {
-    pub(super) fn ended(&mut self, outcome: &Outcome) {
+    pub(super) fn ended(&mut self, outcome: &Outcome, took: Duration) {
         self.since = None;
+        self.last_took = Some(took);
         self.runs += 1;
+        self.cancelled += u64::from(matches!(outcome, Outcome::Cancelled { .. }));
         if outcome.is_failure() {
             self.failures += 1;
             self.last_error = Some(outcome.clone());

@@ -53,6 +53,8 @@ pub(crate) struct RunRecord {
     held: Vec<HeldReport>,
     stalls: Vec<StallReport>,
     traffic: Traffic,
+    /// Time that the drain took, once it is over.
+    pub(crate) drain_took: Option<Duration>,
     pub(crate) hurried: bool,
     /// Set if the stop was asked for during the start.
     pub(crate) was_interrupted: bool,
@@ -82,6 +84,11 @@ impl<T> Indexed<T> {
         self.entries.get_mut(*self.positions.get(&hook.id)?)
     }
 
+    /// Returns the entry of a hook, if there is one.
+    pub(crate) fn find(&self, hook: &HookMeta) -> Option<&T> {
+        self.entries.get(*self.positions.get(&hook.id)?)
+    }
+
     /// Returns the entry of a hook, which is made if there is none.
     fn get_or_insert(&mut self, hook: &HookMeta, make: impl FnOnce() -> T) -> &mut T {
         let at = *self.positions.entry(hook.id).or_insert(self.entries.len());
@@ -102,6 +109,8 @@ impl RunRecord {
             failures: 0,
             last_error: None,
             since: None,
+            cancelled: 0,
+            last_took: None,
         })
     }
 
@@ -126,8 +135,8 @@ impl Observer for Recorder {
             Event::HookStarted { hook } if hook.kind.recurs() => {
                 record.recurring(hook).since = Some(at);
             }
-            Event::HookEnded { hook, outcome, .. } if hook.kind.recurs() => {
-                record.recurring(hook).ended(outcome);
+            Event::HookEnded { hook, outcome, took } if hook.kind.recurs() => {
+                record.recurring(hook).ended(outcome, *took);
             }
             Event::HookStarted { hook } if hook.kind == Kind::Service => {
                 record.services.get_or_insert(hook, || ServiceReport::new(hook, at));
@@ -184,7 +193,10 @@ impl Observer for Recorder {
                 record.stop_began = Some(at);
             }
             Event::Hurried => record.hurried = true,
-            Event::Drained { traffic, .. } => record.traffic = Traffic::clone(traffic),
+            Event::Drained { traffic, took } => {
+                record.traffic = Traffic::clone(traffic);
+                record.drain_took = Some(*took);
+            }
             _ => {}
         }
     }
@@ -199,14 +211,7 @@ impl Recorder {
 
     /// Returns the hooks that are running, each with the moment at which it began.
     pub(crate) fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
-        let record = self.record();
-        let ended: HashSet<_> =
-            record.hooks.iter().filter(|hook| !hook.is_drop).map(|hook| hook.hook.id).collect();
-        let once = record.begun.iter().copied().filter(|(hook, _)| !ended.contains(&hook.id));
-        once.chain(
-            record.recurring.entries.iter().filter_map(|hook| Some((hook.hook, hook.since?))),
-        )
-        .collect()
+        self.record().running()
     }
 
     /// Returns the number of hooks of a kind that have ended or were passed over.
@@ -290,6 +295,15 @@ impl Recorder {
 }
 
 impl RunRecord {
+    /// Returns the hooks that are running, each with the moment at which it began.
+    pub(crate) fn running(&self) -> Vec<(&'static HookMeta, Duration)> {
+        let ended: HashSet<_> =
+            self.hooks.iter().filter(|hook| !hook.is_drop).map(|hook| hook.hook.id).collect();
+        let once = self.begun.iter().copied().filter(|(hook, _)| !ended.contains(&hook.id));
+        once.chain(self.recurring.entries.iter().filter_map(|hook| Some((hook.hook, hook.since?))))
+            .collect()
+    }
+
     /// Returns the exit code of a run that is over.
     fn exit_code(&self) -> u8 {
         let mut hooks = self.hooks.iter();

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
+use super::monitor::counted;
 use super::*;
 
 const AFTER: Duration = Duration::from_secs(5);
@@ -178,4 +179,30 @@ fn a_suspended_process_is_not_stalled() {
     let pause = Duration::from_secs(1);
     assert_eq!(counted(Duration::from_millis(1_010), pause), Duration::from_millis(1_010));
     assert_eq!(counted(Duration::from_secs(3_600), pause), 2 * pause);
+}
+
+#[test]
+fn the_time_of_stalls_only_grows_even_when_their_part_is_gone() {
+    let (stalls, runtime) = (stalls(), runtime());
+    watch(&stalls, RuntimeName::Hooks, &runtime);
+    let total = || {
+        let is_of_runtime = |total: &StallTotal| matches!(total.part, StalledPart::Runtime(_));
+        let total = stalls.totals().into_iter().find(is_of_runtime).expect("it was watched");
+        (total.count, total.time.as_secs(), total.is_stalled)
+    };
+    look(&stalls, 5);
+    assert_eq!(total(), (0, 0, false), "4 s are no stall");
+    look(&stalls, 1);
+    assert_eq!(total(), (1, 5, true));
+    look(&stalls, 7);
+    assert_eq!(total(), (1, 12, true));
+    poll(&runtime);
+    look(&stalls, 1);
+    assert_eq!(total(), (1, 12, false));
+    look(&stalls, 6);
+    assert_eq!(total(), (2, 18, true));
+    drop(runtime);
+    look(&stalls, 1);
+    assert!(stalls.parts().is_empty());
+    assert_eq!(total(), (2, 18, false));
 }

@@ -1,15 +1,11 @@
 //! Requests in flight and open connections.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::future::join_all;
 use serde::Serialize;
-use tokio::sync::mpsc::WeakUnboundedSender;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::json;
 use crate::event::as_millis;
@@ -17,14 +13,9 @@ use crate::observe::view::RunView;
 use crate::server::connection::ConnectionKind;
 use crate::server::extract::of_the_framework;
 use crate::server::open::{OpenServer, OpenServers};
-use crate::server::worker::WorkerCommand;
 
 /// Number of requests that are shown, the longest first.
 const SHOWN: usize = 1000;
-
-/// Time within which a worker counts its connections. One that doesn't is blocked, or has ended; on
-/// a machine that is too busy for it, its connections are only counted as a whole.
-const COUNTED_WITHIN: Duration = Duration::from_millis(250);
 
 #[derive(Serialize)]
 struct RequestsJson {
@@ -74,7 +65,7 @@ struct WorkerJson {
 struct CountJson {
     #[serde(flatten)]
     kind: ConnectionKind,
-    count: usize,
+    count: u64,
 }
 
 /// Answers by the requests in flight, the longest first.
@@ -109,21 +100,12 @@ pub(super) async fn connections(request: HttpRequest) -> Result<HttpResponse, Er
 
 /// Has each worker of a server count its connections.
 async fn counted(server: OpenServer) -> ServerJson {
-    let OpenServer { urls, tables, workers } = server;
-    let counts = join_all(workers.iter().map(count)).await;
+    let kinds = server.connections().await;
+    let count = |(kind, count)| CountJson { kind, count };
+    let counts = kinds.into_iter().map(|kinds| Some(kinds?.into_iter().map(count).collect()));
     let worker = |(open, connections)| WorkerJson { open, connections };
-    ServerJson { urls, workers: tables.connections().into_iter().zip(counts).map(worker).collect() }
-}
-
-async fn count(worker: &WeakUnboundedSender<WorkerCommand>) -> Option<Vec<CountJson>> {
-    let (sender, kinds) = oneshot::channel();
-    worker.upgrade()?.send(WorkerCommand::Count(sender)).ok()?;
-    let kinds = timeout(COUNTED_WITHIN, kinds).await.ok()?.ok()?;
-    let mut counts: BTreeMap<ConnectionKind, usize> = BTreeMap::new();
-    for kind in kinds {
-        *counts.entry(kind).or_default() += 1;
-    }
-    Some(counts.into_iter().map(|(kind, count)| CountJson { kind, count }).collect())
+    let workers = server.tables.connections().into_iter().zip(counts).map(worker).collect();
+    ServerJson { urls: server.urls, workers }
 }
 
 fn shown(value: &impl Serialize) -> HttpResponse {

@@ -1,7 +1,8 @@
-//! Requests in flight and open connections, as operators see them.
+//! Traffic of a server as operators see it: requests in flight, open connections, and counts.
 
 use super::{RequestRow, RequestTables};
 use crate::event::RequestInfo;
+use crate::observe::metrics::ServerCounts;
 
 /// Request in flight, as operators see it.
 pub(in crate::server) struct RequestInFlight {
@@ -33,6 +34,26 @@ impl RequestTables {
             longest.extend(keys.into_iter().map(|(_, key)| rows.open[key].in_flight(worker)));
         }
         (count, longest)
+    }
+
+    /// Returns the counts until now, without what only the acceptor and the connections know.
+    pub(in crate::server) fn counts(&self) -> ServerCounts {
+        let mut counts = ServerCounts::default();
+        for table in &*self.0 {
+            let rows = table.lock();
+            counts.in_flight += rows.open.len() as u64;
+            let requests = &rows.so_far.requests;
+            counts.finished += requests.finished;
+            counts.cut += requests.cut.len() as u64;
+            counts.refused += requests.refused;
+            counts.panicked += requests.panicked;
+            counts.abandoned += requests.abandoned;
+            counts.failed += requests.failed;
+            let connections = &rows.so_far.connections;
+            counts.connections_closed += connections.closed;
+            counts.connections_cut += connections.cut;
+        }
+        counts
     }
 }
 

@@ -8,19 +8,24 @@ const PATHS: [&str; 8] =
     ["/info", "/plan", "/timeline", "/services", "/checks", "/requests", "/connections", "/rows"];
 
 #[test]
-fn an_address_that_others_reach_shows_probes_only_unless_details_are_on() {
+fn an_address_that_others_reach_shows_probes_and_metrics_only_unless_details_are_on() {
     let others_reach = || start("").env("LIFECYCLE_ADMIN", "0.0.0.0:0");
     let mut program = others_reach().start().ready();
     let port = address_of(&mut program).rsplit(':').next().expect("a port").to_owned();
     let address = format!("127.0.0.1:{port}");
-    assert_eq!(ask(&address, "/livez").status, 200);
+    for path in ["/livez", "/metrics"] {
+        assert_eq!(ask(&address, path).status, 200, "{path}");
+        // The names of scrapers are those of their network.
+        let named = ask_with(&address, &format!("GET {path}"), &["host: shop.svc:9000"]);
+        assert_eq!(named.status, 200, "{path}");
+    }
     for path in PATHS.into_iter().chain(["/events", "/unknown", "/"]) {
         let refusal = ask(&address, path);
         assert_eq!(refusal.status, 403, "{path}");
         assert_eq!(
             refusal.body,
-            "only the probes are shown on an address that others reach: set `admin_details(true)` \
-             or LIFECYCLE_ADMIN_DETAILS=on to show the rest\n"
+            "only probes and metrics are shown on an address that others reach: set \
+             `admin_details(true)` or LIFECYCLE_ADMIN_DETAILS=on to show the rest\n"
         );
     }
     program.stop().expect_code(0);
@@ -39,7 +44,7 @@ fn a_name_that_a_page_has_led_here_gets_the_probes_only() {
     let own = start("").env("LIFECYCLE_ADMIN_HOSTS", "admin.internal");
     let mut program = own.start().ready();
     let address = address_of(&mut program);
-    for path in PATHS.into_iter().chain(["/events", "/unknown"]) {
+    for path in PATHS.into_iter().chain(["/metrics", "/events", "/unknown"]) {
         let refusal = ask_with(&address, &format!("GET {path}"), &["host: evil.example"]);
         assert_eq!(refusal.status, 421, "{path}");
         assert!(refusal.body.starts_with("this listener has another host name: "), "{path}");
@@ -78,7 +83,9 @@ fn nothing_changes_anything_and_unknown_paths_lead_on() {
     let mut program = start("").start().ready();
     let address = address_of(&mut program);
     let host = format!("host: {address}");
-    for path in PATHS[..7].iter().copied().chain(["/events", "/livez", "/readyz", "/startupz"]) {
+    for path in
+        PATHS[..7].iter().copied().chain(["/events", "/metrics", "/livez", "/readyz", "/startupz"])
+    {
         for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
             let refusal = ask_with(&address, &format!("{method} {path}"), &[&host]);
             assert_eq!(refusal.status, 405, "{method} {path}");
@@ -96,7 +103,7 @@ fn nothing_changes_anything_and_unknown_paths_lead_on() {
         assert_eq!(unknown.status, 404, "{path}");
         let body: serde_json::Value = serde_json::from_str(&unknown.body).expect("JSON");
         let paths = body["paths"].as_array().expect("a list");
-        assert_eq!(paths.len(), 11, "{body}");
+        assert_eq!(paths.len(), 12, "{body}");
         assert!(paths.contains(&"/timeline".into()) && paths.contains(&"/livez".into()));
         assert!(unknown.head.contains("\r\nx-content-type-options: nosniff\r\n"));
     }
