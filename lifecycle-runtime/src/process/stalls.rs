@@ -126,6 +126,21 @@ impl StallTracker {
         stalled.map(|part| (part.part.clone(), part.silent_for)).collect()
     }
 
+    /// Returns the parts that are stalled, each with the time for which it has been and the code
+    /// that holds it.
+    pub(crate) fn with_holders(&self) -> Vec<(StalledPart, Duration, Vec<Wait>)> {
+        let stalled = |part: &&WatchedPart| part.is_stalled;
+        let copied =
+            |part: &WatchedPart| (part.part.clone(), part.silent_for, Arc::clone(&part.holders));
+        let stalls: Vec<_> = self.parts().iter().filter(stalled).map(copied).collect();
+        // The lock is not held while the sources are asked, as they have locks of their own.
+        let asked = |(part, time, holders): (StalledPart, Duration, Arc<Holders>)| {
+            let holders = holders(&part, time);
+            (part, time, holders)
+        };
+        stalls.into_iter().map(asked).collect()
+    }
+
     /// Returns descriptions of the parts that are stalled.
     pub(crate) fn texts(&self) -> Vec<String> {
         let text = |(part, time)| format!("{part} has been stalled for {}", readable(time));
