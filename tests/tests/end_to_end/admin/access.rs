@@ -39,7 +39,7 @@ fn a_name_that_a_page_has_led_here_gets_the_probes_only() {
     let own = start("").env("LIFECYCLE_ADMIN_HOSTS", "admin.internal");
     let mut program = own.start().ready();
     let address = address_of(&mut program);
-    for path in PATHS.into_iter().chain(["/events", "/unknown"]) {
+    for path in PATHS.into_iter().chain(["/", "/events", "/unknown"]) {
         let refusal = ask_with(&address, &format!("GET {path}"), &["host: evil.example"]);
         assert_eq!(refusal.status, 421, "{path}");
         assert!(refusal.body.starts_with("this listener has another host name: "), "{path}");
@@ -78,7 +78,8 @@ fn nothing_changes_anything_and_unknown_paths_lead_on() {
     let mut program = start("").start().ready();
     let address = address_of(&mut program);
     let host = format!("host: {address}");
-    for path in PATHS[..7].iter().copied().chain(["/events", "/livez", "/readyz", "/startupz"]) {
+    for path in PATHS[..7].iter().copied().chain(["/", "/events", "/livez", "/readyz", "/startupz"])
+    {
         for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
             let refusal = ask_with(&address, &format!("{method} {path}"), &[&host]);
             assert_eq!(refusal.status, 405, "{method} {path}");
@@ -91,12 +92,12 @@ fn nothing_changes_anything_and_unknown_paths_lead_on() {
         assert!(head.starts_with("http/1.1 200 "), "{path}: {head}");
         assert!(connection.is_closed(), "{path}: no body");
     }
-    for path in ["/", "/unknown", "/info/", "/../info", "/%2e%2e/info", "/rows/../info"] {
+    for path in ["/unknown", "/info/", "/../info", "/%2e%2e/info", "/rows/../info"] {
         let unknown = ask(&address, path);
         assert_eq!(unknown.status, 404, "{path}");
         let body: serde_json::Value = serde_json::from_str(&unknown.body).expect("JSON");
         let paths = body["paths"].as_array().expect("a list");
-        assert_eq!(paths.len(), 11, "{body}");
+        assert_eq!(paths.len(), 12, "{body}");
         assert!(paths.contains(&"/timeline".into()) && paths.contains(&"/livez".into()));
         assert!(unknown.head.contains("\r\nx-content-type-options: nosniff\r\n"));
     }
