@@ -133,9 +133,12 @@ fn the_plan_is_the_one_that_is_printed() {
     assert_eq!(plan["hooks"], printed["hooks"]);
     assert_eq!(plan["stop"], printed["stop"]);
     let hooks = plan["hooks"].as_array().expect("a list");
-    let value_of = |name: &str| &hooks.iter().find(|hook| hook["name"] == name).expect("it")["value"];
+    let value_of = |name: &str| {
+        let hook = hooks.iter().find(|hook| hook["name"] == name);
+        hook.expect("a hook")["value"].clone()
+    };
     assert_eq!(value_of("db"), "alloc::string::String");
-    assert_eq!(value_of("close_db"), &Value::Null);
+    assert_eq!(value_of("close_db"), Value::Null);
 }
 
 #[test]

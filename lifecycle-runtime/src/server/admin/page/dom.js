@@ -42,10 +42,11 @@ function morph(old, fresh) {
     for (const { name, value } of fresh.attributes) {
         if (name !== "style" && old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
+    // Such an element has its own code, which looks after its style and its children.
+    if (fresh.dataset.own !== undefined) return;
     const { cssText } = fresh.style;
     if (old.style.cssText !== cssText) old.style.cssText = cssText;
-    // Such an element looks after its children by itself.
-    if (fresh.dataset.own === undefined) morphChildren(old, [...fresh.childNodes]);
+    morphChildren(old, [...fresh.childNodes]);
 }
 
 function morphChildren(parent, children) {

@@ -11,7 +11,7 @@ function eventText(event) {
         state: () => `the run is ${event.state}`,
         hook_started: () => `${name} begins`,
         hook_ended: () => `${name} ${words(event.result)} in ${duration(event.took)}${error}`,
-        health: () => `${name} ${event.passes ? "passes" : "fails"}${error}`,
+        health: () => `${name} ${event.passes ? "passes" : event.error ?? "fails"}`,
         service: () => `${name} is ${words(event.state)}`
             + (event.delay != null ? ` for ${duration(event.delay)}` : "")
             + (event.after?.error ? `: ${event.after.error}` : ""),
@@ -55,9 +55,12 @@ function eventStatus(event) {
     return warn.includes(event.event) ? "warn" : "wait";
 }
 
+/** Returns a moment with as many digits as its neighbours in a list have. */
+const momentText = at => at >= 1000 && at < 60_000 ? `${(at / 1000).toFixed(1)} s` : duration(at);
+
 function renderEvents(most = EVENTS_SHOWN) {
     const rows = run.events.slice(0, most).map(event => el("li", { "data-key": event.id },
-        el("span", { class: "muted at" }, duration(event.at)), mark(event.status, event.event),
+        el("span", { class: "muted at" }, momentText(event.at)), mark(event.status, event.event),
         el("span", {}, event.hook && run.hooks.has(event.hook)
             ? hookButton(event.hook, "◇", { "aria-label": "About the hook" }) : null,
         ` ${event.text}`)));

@@ -167,10 +167,9 @@ function isNew(id) {
 
 function happened(event, id) {
     if (feed.lastId.which === feed.metWith) apply(event);
-    // Nobody wants to read of each health check that passes, again and again.
-    const isRoutine = event.kind === "health_check"
-        && (event.event === "hook_started" || event.result === "succeeded");
-    if (isRoutine) return;
+    // Nobody wants to read of each run of a health check: a change is an event of its own.
+    const isRun = ["hook_started", "hook_ended"].includes(event.event);
+    if (event.kind === "health_check" && isRun) return;
     const text = shortened(eventText(event), 1000);
     run.events.unshift({ id, at: event.at, event: event.event, hook: event.hook, text,
         status: eventStatus(event) });

@@ -16,11 +16,13 @@ function fit(isForced) {
     const focus = graph.nodes.find(({ node }) => /\b(bad|run)\b/.test(node.getAttribute("class")))
         ?? graph.nodes[0];
     const isWhole = scale <= whole + 1e-9;
-    const middle = [(left + right) / 2, (top + bottom) / 2];
-    const fits = [(right - left) * scale <= width, (bottom - top) * scale <= height];
-    const at = isWhole ? middle : [
-        fits[0] ? middle[0] : Math.max(focus.x + STEP.width, left + width / scale / 2),
-        fits[1] ? middle[1] : focus.y,
+    /** Returns the middle of the view: the focus, unless there is an edge nearer. */
+    const center = (from, to, size, wish) => isWhole || (to - from) * scale <= size
+        ? (from + to) / 2
+        : Math.min(Math.max(wish, from + size / scale / 2), to - size / scale / 2);
+    const at = [
+        center(left, right, width, focus.x + STEP.width / 2),
+        center(top, bottom, height, focus.y),
     ];
     graph.view = { scale, x: width / 2 - at[0] * scale, y: height / 2 - at[1] * scale };
     moved();

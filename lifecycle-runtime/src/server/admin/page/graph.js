@@ -3,7 +3,8 @@
 const PHASES = ["start", "ready", "drain", "stop"];
 /** Number of steps that are drawn, at most. */
 const DRAWN = 400;
-const [SMALLEST, LARGEST, READABLE] = [0.08, 3, 0.6];
+/** Limits to the zoom, and the smallest at which names are read with ease. */
+const [SMALLEST, LARGEST, READABLE] = [0.08, 3, 0.8];
 
 const graph = { phase: null, search: "", layouts: new Map(), shown: null, view: null, at: 0,
     nodes: [], lines: [], found: 0, note: "", pointers: new Map(), dragged: 0 };
@@ -142,7 +143,12 @@ function drawGraph() {
         const [a, b] = [from, to].map(step => run.hooks.get(step.path)?.time?.paths.includes(side));
         line.classList.toggle("critical", Boolean(a && b));
     }
-    if (isOther) fit();
+    if (isOther) {
+        // As high as the rest of the window, if that is enough.
+        const top = box.getBoundingClientRect().top + scrollY;
+        box.style.setProperty("height", `${Math.max(innerHeight - top - 24, 360)}px`);
+        fit();
+    }
 }
 
 function build(box, phase, isLarge) {

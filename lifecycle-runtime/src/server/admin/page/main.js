@@ -16,7 +16,7 @@ const VIEWS = {
 const viewShown = () => VIEWS[location.hash.slice(2)] ? location.hash.slice(2) : "overview";
 
 function renderOverview() {
-    const phase = run.timeline.stop ? phaseShown() : "start";
+    const phase = run.timeline.stop ? "stop" : "start";
     const open = name => el("a", { class: "more", href: `#/${name}` }, "all");
     const list = (name, title, body) => el("section", { class: "part", "data-key": name },
         el("h2", {}, title, open(name)), body);
@@ -130,7 +130,10 @@ addEventListener("hashchange", render);
 let width = innerWidth;
 addEventListener("resize", () => {
     // A phone changes the height of its window when somebody scrolls.
-    if (width !== innerWidth && byId("graph")?.firstChild) fit();
+    if (width !== innerWidth) {
+        graph.shown = null;
+        drawGraph();
+    }
     width = innerWidth;
 });
 
