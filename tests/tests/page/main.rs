@@ -18,7 +18,12 @@ use harness::{Program, Start, program};
 
 /// Returns the start of a program with the listener on a free port of this machine.
 fn start(args: &str) -> Start {
-    program!("admin").args(args).env("LIFECYCLE_ADMIN", "127.0.0.1:0")
+    patient(program!("admin")).args(args).env("LIFECYCLE_ADMIN", "127.0.0.1:0")
+}
+
+/// Gives a program more time than a browser takes to see it start or stop.
+fn patient(program: Start) -> Start {
+    program.env("LIFECYCLE_STARTUP_TIMEOUT", "10m").env("LIFECYCLE_GRACE", "10m")
 }
 
 /// Waits until a program has a listener, and returns the URL of the page.

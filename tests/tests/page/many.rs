@@ -4,10 +4,10 @@ use serde_json::json;
 
 use crate::browser::Browser;
 use crate::harness::{Program, program};
-use crate::open;
+use crate::{open, patient};
 
 fn many(args: &str) -> Program {
-    program!("many").args(args).start()
+    patient(program!("many")).args(args).start()
 }
 
 fn number(page: &Browser, expression: &str) -> u64 {

@@ -4,7 +4,7 @@ use lifecycle_tests::http::Connection;
 use serde_json::json;
 
 use crate::harness::program;
-use crate::{open, start};
+use crate::{open, patient, start};
 
 #[test]
 fn the_state_is_live_with_what_the_start_waits_for() {
@@ -117,7 +117,7 @@ fn requests_and_connections_are_shown_as_charts_and_as_lists() {
 
 #[test]
 fn a_stall_is_shown_big_with_the_request_that_holds_the_thread() {
-    let start = program!("stalls").env("LIFECYCLE_STALL_AFTER", "1s");
+    let start = patient(program!("stalls")).env("LIFECYCLE_STALL_AFTER", "1s");
     let mut program = start.start().ready();
     let mut client = Connection::to(&program.address()).expect("it listens");
     client.send("GET /block/first").expect("it listens");
@@ -141,7 +141,7 @@ fn settings_are_shown_with_where_they_come_from() {
     let Some(page) = open(&mut program) else { return };
     page.wait_for("#state", "ready");
     page.show("about");
-    page.wait_for("#settings tr[data-key=grace]", "grace25 senvironment");
+    page.wait_for("#settings tr[data-key=grace]", "grace10 minenvironment");
     page.wait_for("#settings tr[data-key=workers]", "workers2environment");
     page.wait_for(".facts", "0a1b2c3");
     page.close();
