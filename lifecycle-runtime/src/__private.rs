@@ -74,6 +74,7 @@ pub const fn meta<H: Hook>(
     let mut meta = HookMeta::new(HookId::of::<H>(), kind, name, module, run);
     meta.origin = origin;
     meta.dependencies = DependencySource::Type(dependencies::<H>);
+    meta.value_type = value_type::<H>;
     meta
 }
 
@@ -102,4 +103,8 @@ pub fn blocking<H: Hook>(
 
 const fn dependencies<H: Hook>() -> Dependencies {
     H::DEPENDENCIES
+}
+
+fn value_type<H: Hook>() -> &'static str {
+    std::any::type_name::<H::Value>()
 }

@@ -9,7 +9,7 @@
 //! | [`run`] | the order of a run, from the first hook to the exit code |
 //! | [`clients`] | the view of each client during a stop |
 //! | [`probes`] | `/livez`, `/readyz`, `/startupz` and health checks |
-//! | [`admin`] | the listener for operators: what goes on, as JSON and as a stream of events |
+//! | [`admin`] | the listener for operators: what goes on, on a page, as JSON and as events |
 //! | [`metrics`] | the run in numbers, for Prometheus and other exporters |
 //! | [`settings`] | environment variables and builder methods |
 //! | [`logging`] | `tracing` and the console |

@@ -21,6 +21,7 @@ pub(crate) mod task;
 #[cfg(test)]
 mod tests;
 
+use std::any::type_name;
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
@@ -145,6 +146,9 @@ pub struct HookMeta {
     pub is_teardown: bool,
     #[doc(hidden)]
     pub policy: Policy,
+    /// Name of the type of the value. A function gives it, as no constant can.
+    #[doc(hidden)]
+    pub value_type: fn() -> &'static str,
     #[doc(hidden)]
     pub run: fn(Scope) -> Task,
 }
@@ -195,6 +199,7 @@ impl HookMeta {
             dependencies: DependencySource::Data(Dependencies::NONE),
             is_teardown: false,
             policy: Policy::None,
+            value_type: type_name::<()>,
             run,
         }
     }
@@ -268,6 +273,12 @@ impl HookMeta {
     /// Returns the same label with another word for the hook: `` service `pump` (src/main.rs:7) ``.
     pub(crate) fn label_as(&self, noun: &'static str) -> HookLabel<'_> {
         HookLabel { noun, hook: self }
+    }
+
+    /// Returns the name of the type of the hook's value; `None` if it has none.
+    pub(crate) fn value_type(&self) -> Option<&'static str> {
+        let name = (self.value_type)();
+        (name != type_name::<()>()).then_some(name)
     }
 
     /// Returns the `order` that the hook runs in: 0 unless the attribute says otherwise. `None` for

@@ -250,11 +250,12 @@ fn all_sources(root: &Path) -> Vec<(String, String)> {
     files
 }
 
-/// Returns whether a file is code, or documentation that code includes.
+/// Returns whether a file is code, or documentation or a part of the page that code includes.
 fn is_source(path: &Path) -> bool {
     let is_code = path.extension().is_some_and(|extension| extension == "rs");
     let folder = path.parent().expect("a folder");
-    is_code || folder.ends_with("lifecycle-macros/docs")
+    let included = ["lifecycle-macros/docs", "server/admin/page"];
+    is_code || included.iter().any(|included| folder.ends_with(included))
 }
 
 #[test]

@@ -30,7 +30,7 @@ use crate::process::stalls::StallTracker;
 use about::InfoJson;
 pub(crate) use about::{About, ServerSettings};
 pub(crate) use event_log::{EventLog, Reading};
-use timeline::{HookPath, PhasePaths, TimelineJson};
+use timeline::{HookPath, PhasePaths, StallJson, TimelineJson};
 
 /// View of a run. Clones are the same view.
 #[derive(Clone)]
@@ -106,10 +106,11 @@ impl RunView {
 
     /// Returns the course of the start and the stop, and of each hook.
     pub(crate) fn timeline(&self) -> String {
-        let Shown { plan, recorder, live, .. } = &self.0.shown;
+        let Shown { plan, recorder, live, stalls, .. } = &self.0.shown;
+        let stalls = stalls.with_holders().into_iter().map(StallJson::of).collect();
         let waits = live.waits().iter().map(ToString::to_string).collect();
         let paths = self.paths().clone();
-        text(&TimelineJson::of(plan, recorder.so_far(), &paths, waits, self.now()))
+        text(&TimelineJson::of(plan, recorder.so_far(), &paths, waits, stalls, self.now()))
     }
 
     /// Returns the services that have begun.

@@ -67,6 +67,8 @@ struct HookJson {
     name: &'static str,
     kind: &'static str,
     place: String,
+    /// Type of the value.
+    value: Option<&'static str>,
     order: Option<u32>,
     timeout_ms: Option<u64>,
     reserve_ms: Option<u64>,
@@ -102,6 +104,7 @@ impl HookJson {
             name: hook.display_name(),
             kind: hook.kind().attribute(),
             place: hook.place(),
+            value: hook.value_type(),
             order: hook.order(),
             timeout_ms: hook.timeout().map(millis),
             reserve_ms: hook.reserve.map(millis),

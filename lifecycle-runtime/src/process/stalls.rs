@@ -136,6 +136,22 @@ impl StallTracker {
         gone.iter().chain(parts.iter().map(|part| &part.stalls)).cloned().collect()
     }
 
+    /// Returns the parts that are stalled, each with the time for which it has been and the code
+    /// that holds it.
+    pub(crate) fn with_holders(&self) -> Vec<(StalledPart, Duration, Vec<Wait>)> {
+        let stalled = |part: &&WatchedPart| part.stalls.is_stalled;
+        let copied = |part: &WatchedPart| {
+            (part.stalls.part.clone(), part.silent_for, Arc::clone(&part.holders))
+        };
+        let stalls: Vec<_> = self.parts().iter().filter(stalled).map(copied).collect();
+        // The lock is not held while the sources are asked, as they have locks of their own.
+        let asked = |(part, time, holders): (StalledPart, Duration, Arc<Holders>)| {
+            let holders = holders(&part, time);
+            (part, time, holders)
+        };
+        stalls.into_iter().map(asked).collect()
+    }
+
     /// Returns descriptions of the parts that are stalled.
     pub(crate) fn texts(&self) -> Vec<String> {
         let text = |(part, time)| format!("{part} has been stalled for {}", readable(time));

@@ -1,8 +1,10 @@
-//! Listener for operators: probes, the view of the run, its events, and the program's own routes.
+//! Listener for operators: the page, probes, the view of the run, its events, and the program's own
+//! routes.
 
 mod access;
 mod events;
 mod metrics;
+mod page;
 mod traffic;
 
 use std::future::{Ready, ready};
@@ -116,6 +118,9 @@ fn documents(config: &mut ServiceConfig) {
     }
     config
         .service(
+            web::resource(PAGE).route(web::get().to(page::show)).route(web::head().to(page::show)),
+        )
+        .service(
             web::resource(REQUESTS)
                 .route(web::get().to(traffic::requests))
                 .route(web::head().to(traffic::requests)),
@@ -135,6 +140,7 @@ fn documents(config: &mut ServiceConfig) {
 const CONNECTIONS: &str = "/connections";
 const EVENTS: &str = "/events";
 const METRICS: &str = "/metrics";
+const PAGE: &str = "/";
 const REQUESTS: &str = "/requests";
 
 fn show(request: &HttpRequest, document: Document) -> Result<HttpResponse, Error> {
@@ -151,7 +157,7 @@ fn unknown() -> Ready<HttpResponse> {
     let documents = DOCUMENTS.iter().map(|(path, _)| *path);
     let probes = PROBES.iter().map(|(path, _)| *path);
     let mut paths: Vec<_> =
-        documents.chain([CONNECTIONS, EVENTS, METRICS, REQUESTS]).chain(probes).collect();
+        documents.chain([CONNECTIONS, EVENTS, METRICS, PAGE, REQUESTS]).chain(probes).collect();
     paths.sort_unstable();
     let body = serde_json::json!({ "error": "there is nothing at this path", "paths": paths });
     ready(HttpResponse::NotFound().content_type("application/json").body(format!("{body}\n")))

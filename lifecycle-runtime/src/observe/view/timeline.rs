@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::critical_path::{StepTime, critical_path};
-use crate::event::{Outcome, as_millis, as_millis_if_any};
+use crate::event::{Outcome, StalledPart, Wait, as_millis, as_millis_if_any};
 use crate::hook::id::HookMap;
 use crate::hook::state::State;
 use crate::hook::{HookMeta, Phase};
@@ -22,10 +22,29 @@ pub(super) struct TimelineJson {
     #[serde(serialize_with = "as_millis")]
     since: Duration,
     waiting_for: Vec<String>,
+    stalls: Vec<StallJson>,
     start: StartJson,
     stop: Option<StopJson>,
     hooks: Vec<TimelineHook>,
     recurring: Vec<RecurringJson>,
+}
+
+/// Part of the process that is stalled.
+#[derive(Serialize)]
+pub(super) struct StallJson {
+    stalled: String,
+    /// Time for which it has been.
+    #[serde(serialize_with = "as_millis")]
+    time: Duration,
+    /// Code that holds it.
+    holders: Vec<String>,
+}
+
+impl StallJson {
+    pub(super) fn of((part, time, holders): (StalledPart, Duration, Vec<Wait>)) -> Self {
+        let holders = holders.iter().map(ToString::to_string).collect();
+        Self { stalled: part.to_string(), time, holders }
+    }
 }
 
 #[derive(Serialize)]
@@ -119,6 +138,7 @@ impl TimelineJson {
         record: RunRecord,
         over: &PhasePaths,
         waiting_for: Vec<String>,
+        stalls: Vec<StallJson>,
         now: Duration,
     ) -> Self {
         let times = Times::of(&record);
@@ -143,6 +163,7 @@ impl TimelineJson {
             state: record.state,
             since: record.state_since,
             waiting_for,
+            stalls,
             start: StartJson {
                 ended: record.start_ended,
                 error: record.error.as_ref().map(ToString::to_string),

@@ -69,10 +69,13 @@ fn a_runtime_that_does_not_go_on_is_reported_once_and_when_it_goes_on_again() {
     assert!(look(&stalls, 5).is_empty(), "4 s are no stall");
     assert_eq!(look(&stalls, 1), ["the hooks' runtime stalled for 5s by 1"]);
     assert_eq!(stalls.texts(), ["the hooks' runtime has been stalled for 5 s"]);
+    let (part, time, holders) = stalls.with_holders().remove(0);
+    assert_eq!((part, time), (StalledPart::Runtime(RuntimeName::Hooks), AFTER));
+    assert!(matches!(holders[..], [Wait::DrainDelay { left: AFTER }]), "{holders:?}");
     assert!(look(&stalls, 7).is_empty());
     poll(&runtime);
     assert_eq!(look(&stalls, 1), ["the hooks' runtime ended after 12s"]);
-    assert!(stalls.texts().is_empty());
+    assert!(stalls.texts().is_empty() && stalls.with_holders().is_empty());
 }
 
 #[test]

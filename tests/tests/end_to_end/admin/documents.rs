@@ -132,6 +132,34 @@ fn the_plan_is_the_one_that_is_printed() {
     let printed: Value = serde_json::from_str(&printed.did().join("\n")).expect("JSON");
     assert_eq!(plan["hooks"], printed["hooks"]);
     assert_eq!(plan["stop"], printed["stop"]);
+    let hooks = plan["hooks"].as_array().expect("a list");
+    let value_of = |name: &str| {
+        let hook = hooks.iter().find(|hook| hook["name"] == name);
+        hook.expect("a hook")["value"].clone()
+    };
+    assert_eq!(value_of("db"), "alloc::string::String");
+    assert_eq!(value_of("close_db"), Value::Null);
+}
+
+#[test]
+fn the_timeline_has_what_is_stalled_and_what_holds_it() {
+    let settings = start("").env("LIFECYCLE_WORKERS", "1").env("LIFECYCLE_STALL_AFTER", "1s");
+    let mut program = settings.start().ready();
+    let timeline = document(&address_of(&mut program), "/timeline");
+    assert_eq!(timeline["stalls"], json!([]));
+    let mut client = Connection::to(&program.address()).expect("it listens");
+    client.send("GET /block").expect("it listens");
+    program.wait_until_said("block");
+    let timeline = wait_for(&mut program, "/timeline", |it| it["stalls"] != json!([]));
+    let stall = &timeline["stalls"][0];
+    let url = format!("http://{}", program.address());
+    assert_eq!(stall["stalled"], format!("worker 0 of {url}"));
+    assert!(stall["time"].as_f64().expect("a time") >= 1000.0, "{stall}");
+    assert!(stall["holders"][0].as_str().expect("a text").starts_with("GET /block "), "{stall}");
+    program.tell("block");
+    client.response().expect("a response");
+    wait_for(&mut program, "/timeline", |it| it["stalls"] == json!([]));
+    program.stop().expect_code(0);
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Recorded {
     fn timeline(&self, now: u64) -> Value {
         let record = self.recorder.so_far();
         let (over, waits) = (PhasePaths::default(), vec!["flush 1 s".into()]);
-        let timeline = TimelineJson::of(&self.plan, record, &over, waits, millis(now));
+        let timeline = TimelineJson::of(&self.plan, record, &over, waits, Vec::new(), millis(now));
         serde_json::to_value(timeline).expect("plain values")
     }
 }
@@ -142,7 +142,8 @@ fn the_path_of_a_phase_that_is_over_is_the_executors() {
     let mut over = PhasePaths::default();
     over.add(Phase::Drain, Vec::new());
     let record = run.recorder.so_far();
-    let timeline = TimelineJson::of(&run.plan, record, &over, Vec::new(), millis(1_000));
+    let timeline =
+        TimelineJson::of(&run.plan, record, &over, Vec::new(), Vec::new(), millis(1_000));
     let path =
         serde_json::to_value(timeline).expect("plain values")["stop"]["critical_path"].take();
     assert_eq!(path, json!([{ "hook": "app::flush", "name": "flush", "took": 100.0 }]));
