@@ -30,7 +30,9 @@ fn a_click_on_a_step_shows_its_place_value_times_and_last_error() {
     assert_eq!(page.value("document.querySelectorAll('#graph .edge').length"), 1);
     page.click("#graph [data-hook='admin::db']");
     page.wait_for("#panel h2", "db");
-    page.wait_for("#panel", "tests/src/bin/admin.rs:17");
+    let source = include_str!("../../src/bin/admin.rs");
+    let db = source.lines().position(|line| line.contains("fn db(")).expect("a hook") + 1;
+    page.wait_for("#panel", &format!("tests/src/bin/admin.rs:{db}"));
     page.wait_for("#panel [data-key=Value]", "alloc::string::String");
     page.wait_for("#panel [data-key='In the start']", "critical path");
     page.wait_for("#panel [data-key=Outcome]", "succeeded");

@@ -13,6 +13,8 @@ const PAUSE_AFTER_EVENT = 150;
 /** An answer that takes longer does not come any more. */
 const PATIENCE = 5000;
 const [EVENTS_KEPT, SAMPLES_OVER] = [500, 120_000];
+/** Number of events that may be newer than a document that is on its way. */
+const RECENT = 200;
 
 const feed = {
     timer: null,
@@ -25,6 +27,8 @@ const feed = {
     /** Set if the next look has to ask whose run it is. */
     mustMeet: true,
     source: null,
+    /** Last events of the run of the picture. */
+    recent: [],
     /** Id of the last event: which run, and its number in that. */
     lastId: null,
     /** Run of the picture, as ids of events name it, as far as they have come. */
@@ -71,8 +75,9 @@ async function look() {
         }
         if (met) begin(met);
         DOCUMENTS.forEach((name, place) => { run[name] = read[place]; });
-        // On the way the document has aged.
+        // On the way the document has aged, and events have come that it does not have.
         run.readAt = (asked + performance.now()) / 2;
+        feed.recent.forEach(apply);
         seen();
     } catch (error) {
         if (!(error instanceof NoAnswer)) throw error;
@@ -108,6 +113,7 @@ function begin([info, plan]) {
         const { info: { pid }, seenAt } = run;
         run.before = { pid, seenAt, state: stateOfRun() };
         Object.assign(run, { timeline: null, samples: [] });
+        feed.recent = [];
         // Events of the new run may have come before its documents.
         if (feed.metWith === feed.lastId?.which) run.events = [];
         forgetLayouts();
@@ -166,7 +172,11 @@ function isNew(id) {
 }
 
 function happened(event, id) {
-    if (feed.lastId.which === feed.metWith) apply(event);
+    if (feed.lastId.which === feed.metWith) {
+        apply(event);
+        feed.recent.push(event);
+        if (feed.recent.length > RECENT) feed.recent.shift();
+    }
     // Nobody wants to read of each run of a health check: a change is an event of its own.
     const isRun = ["hook_started", "hook_ended"].includes(event.event);
     if (event.kind === "health_check" && isRun) return;
