@@ -301,8 +301,11 @@ fn a_forced_exit_gives_the_terminal_back() {
 #[test]
 fn a_terminal_that_stands_still_holds_nothing_up() {
     // What hooks say does not go there, as it would hold them up.
-    let mut emulator =
-        Emulator::start(SERVICE, |start| start.args("flush=wait").env("TEST_STDOUT", "9"));
+    let mut emulator = Emulator::start(SERVICE, |start| {
+        let start = start.args("flush=wait").env("TEST_STDOUT", "9");
+        // Nor does the watchdog end it before the test gives up.
+        start.env("LIFECYCLE_GRACE", "1h")
+    });
     emulator.wait_for("ready after");
     emulator.press(Key::Interrupt);
     live(&mut emulator, "stopping (SIGINT) ", "flush");

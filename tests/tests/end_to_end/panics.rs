@@ -1,9 +1,12 @@
 //! Handlers that panic, in a program that answers for them.
 
+use std::path::Path;
 use std::time::Instant;
 
+use serde_json::Value;
+
 use crate::harness::{Ended, own_address, program};
-use crate::http::{Connection, Lost, request};
+use crate::http::{Connection, Lost, request, tcp};
 
 #[test]
 fn a_handler_that_panics_is_answered_for_and_counted() {
@@ -43,7 +46,10 @@ fn a_request_body_that_nobody_reads_keeps_no_client_from_its_answer() {
 
 #[test]
 fn a_body_that_panics_can_not_be_answered_for() {
-    let mut program = program!("routes").args("catches workers=1").start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("run.json");
+    let start = program!("routes").args("catches workers=1").env("LIFECYCLE_REPORT", &report);
+    let mut program = start.start();
     let address = program.address();
     let mut client = Connection::to(&address).expect("it listens");
     client.send("GET /panic-late").expect("it listens");
@@ -53,6 +59,21 @@ fn a_body_that_panics_can_not_be_answered_for() {
     let ended = program.stop();
     ended.expect_code(0).expect_said(&["1 request finished, 0 cut off, 1 panicked"]);
     expect_told(&ended, "the body has no idea", &["GET /panic-late"]);
+    expect_last_panic(&report, "/panic-late", "the body has no idea");
+}
+
+#[test]
+fn a_websocket_that_panics_is_in_the_report_with_its_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("run.json");
+    let mut program = program!("routes").env("LIFECYCLE_REPORT", &report).start();
+    let stream = tcp(&program.address()).expect("it listens");
+    let upgraded = tungstenite::client("ws://localhost/panics", stream);
+    program.tell("panic");
+    program.wait_for("the handler of GET /panics panicked (after ");
+    drop(upgraded);
+    program.stop().expect_code(0);
+    expect_last_panic(&report, "/panics", "the stream has no idea");
 }
 
 #[test]
@@ -126,6 +147,15 @@ fn a_subscriber_learns_of_the_request_and_not_the_message_once_more() {
     ended.expect_said(&["request panicked method=GET path=\"/panicking\" running="]);
     ended.expect_not_said(&["lifecycle: the handler of "]);
     assert_eq!(ended.stderr().matches("the handler has no idea").count(), 1, "{ended}");
+}
+
+/// Checks the last panic of a handler in a report.
+#[track_caller]
+fn expect_last_panic(report: &Path, path: &str, message: &str) {
+    let text = std::fs::read_to_string(report).expect("a report");
+    let report: Value = serde_json::from_str(&text).expect("JSON");
+    let panic = &report["traffic"]["requests"]["last_panic"];
+    assert_eq!((&panic["request"]["path"], &panic["message"]), (&path.into(), &message.into()));
 }
 
 /// Checks that stderr has the message of a panic once for each of these requests, or once if there
