@@ -3,6 +3,7 @@
 
 mod delivery;
 mod failure;
+mod probe;
 mod request;
 mod stall;
 mod text;
@@ -23,6 +24,7 @@ pub use crate::hook::state::State;
 pub use crate::hook::stop::{ServerEnd, StopCause};
 pub(crate) use delivery::{Events, Observers};
 pub use failure::{HookFailure, LastRun, StartFailure};
+pub use probe::Probe;
 pub use request::{RequestInfo, RequestPanic, ResponseFailure};
 pub use stall::{RuntimeName, StalledPart};
 pub(crate) use text::{
@@ -141,10 +143,10 @@ pub enum Event {
         /// polled, or else all requests of the worker; the hooks, services and tasks that are being
         /// polled.
         holders: Vec<Wait>,
-        /// Probes that fail from now on, as all workers of a server are stalled (`/readyz`), or for
-        /// longer than [`stall_timeout`](crate::Lifecycle::stall_timeout) (`/livez`). For the
-        /// latter the event comes again.
-        probes: Vec<&'static str>,
+        /// Probes that fail from now on by this part: readiness, as it is the last worker of a
+        /// server, or liveness, after [`stall_timeout`](crate::Lifecycle::stall_timeout). If the
+        /// stall has had an event before, it has another.
+        probes: Vec<Probe>,
     },
     /// A part of the run that was stalled goes on, or has ended.
     #[non_exhaustive]

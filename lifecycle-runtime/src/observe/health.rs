@@ -13,21 +13,10 @@ use tokio::sync::watch;
 use checks::CheckReport;
 pub(crate) use checks::{CheckFigures, CheckHistory, Checks, Freshness};
 
+pub(crate) use crate::event::Probe;
 use crate::hook::state::State;
 use crate::hook::stop::Progress;
 use crate::process::stalls::StallTracker;
-
-/// Question that Kubernetes asks of a container, and load balancers ask of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Probe {
-    /// Probe for a process that still answers. A process that fails it is killed, so it passes
-    /// while the process stops.
-    Liveness,
-    /// Probe for the end of the start.
-    Startup,
-    /// Probe for a process that is to be sent requests.
-    Readiness,
-}
 
 /// Answer to a probe.
 #[derive(Debug, PartialEq, Eq)]

@@ -247,15 +247,10 @@ impl Live {
         self.recorder.has_not_started()
     }
 
-    /// Returns the exit code once the run is over.
-    pub(crate) fn exit_code(&self) -> Option<u8> {
-        self.recorder.exit_code()
-    }
-
-    /// Notes that the process ends now, and returns its exit code: that of a run that is over, or
-    /// else this one.
-    pub(crate) fn end_by_force(&self, code: u8) -> u8 {
-        self.recorder.end_by_force(code)
+    /// Notes that the process ends now. Returns the exit code of a run that is over: then that is
+    /// the one of the process.
+    pub(crate) fn end_by_force(&self) -> Option<u8> {
+        self.recorder.end_by_force()
     }
 
     /// Makes the report of everything so far, for a process that ends by force, with this exit code

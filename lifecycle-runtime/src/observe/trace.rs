@@ -107,6 +107,7 @@ pub(crate) fn emit(event: &Event) -> Traced {
         }
         Event::Stalled { part, after, holders, probes } => {
             let holders: Vec<_> = holders.iter().map(ToString::to_string).collect();
+            let probes: Vec<_> = probes.iter().map(|probe| probe.path()).collect();
             emit!(error ERROR "stalled", %part, ?after, ?holders, ?probes)
         }
         Event::StallEnded { part, took } => emit!(warn WARN "stall ended", %part, ?took),

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::event::{Event, RuntimeName, StalledPart, Wait, readable};
+use crate::event::{Event, Probe, RuntimeName, StalledPart, Wait, readable};
 use crate::hook::state::State;
 pub(crate) use monitor::StallMonitor;
 use ping::{Ping, PingState, pool_may_be_full};
@@ -50,7 +50,7 @@ pub(crate) struct StallTracker {
     limits: StallLimits,
     parts: Arc<Mutex<Vec<WatchedPart>>>,
     /// Probes that failed at the last look.
-    failing: Arc<Mutex<Vec<&'static str>>>,
+    failing: Arc<Mutex<Vec<Probe>>>,
     /// Stalls of the parts that are watched no longer.
     gone: Arc<Mutex<Vec<StallTotal>>>,
 }
@@ -94,6 +94,8 @@ struct StallChange {
     silent_for: Duration,
     /// Source of the code to blame, if the stall has begun.
     holders: Option<Arc<Holders>>,
+    /// Probes that fail by it from now on.
+    probes: Vec<Probe>,
 }
 
 impl StallTracker {
@@ -161,29 +163,41 @@ impl StallTracker {
     /// Returns the reason for which no request can be answered: every worker of a server is
     /// stalled.
     pub(crate) fn readiness_failure(&self) -> Option<String> {
-        self.server_stalled_for(self.limits.after, |a, b| a == b)
+        self.unready_by().map(|(_, reason)| reason)
     }
 
     /// Returns the reason for which the process can only be restarted: the hooks' runtime or all
     /// workers have been stalled for longer than the timeout.
     pub(crate) fn liveness_failure(&self) -> Option<String> {
+        self.dead_by().map(|(_, reason)| reason)
+    }
+
+    /// Returns the part by which the readiness fails, with the reason.
+    fn unready_by(&self) -> Option<(StalledPart, String)> {
+        self.server_stalled_for(self.limits.after, |a, b| a == b)
+    }
+
+    /// Returns the part by which the liveness fails, with the reason.
+    fn dead_by(&self) -> Option<(StalledPart, String)> {
         let timeout = self.limits.timeout?;
         let hooks = StalledPart::Runtime(RuntimeName::Hooks);
-        let hooks = self.parts().iter().find_map(|part| {
+        let stalled = self.parts().iter().find_map(|part| {
             (part.stalls.part == hooks && part.has_stalled_for(timeout)).then_some(part.silent_for)
         });
-        let hooks =
-            hooks.map(|time| format!("the hooks' runtime has been stalled for {}", readable(time)));
+        let hooks = stalled.map(|time| {
+            (hooks, format!("the hooks' runtime has been stalled for {}", readable(time)))
+        });
         hooks.or_else(|| self.server_stalled_for(timeout, |_, _| true))
     }
 
-    /// Returns the reason if all workers in a group have been stalled for at least `time`. Workers
-    /// whose servers have these URLs are in one group if `is_one_group` says so.
+    /// Returns the reason if all workers in a group have been stalled for at least `time`, with the
+    /// last of them to stall. Workers whose servers have these URLs are in one group if
+    /// `is_one_group` says so.
     fn server_stalled_for(
         &self,
         time: Duration,
         is_one_group: fn(&str, &str) -> bool,
-    ) -> Option<String> {
+    ) -> Option<(StalledPart, String)> {
         let parts = self.parts();
         let workers: Vec<_> = parts.iter().filter_map(WatchedPart::worker).collect();
         let stalled = workers.iter().find(|(url, _)| {
@@ -192,8 +206,10 @@ impl StallTracker {
         });
         let (url, _) = stalled?;
         let group = workers.iter().filter(|(other, _)| is_one_group(url, other));
-        let shortest = group.map(|(_, worker)| worker.silent_for).min().unwrap_or_default();
-        Some(format!("all workers of {url} have been stalled for {}", readable(shortest)))
+        let (_, last) = group.min_by_key(|(_, worker)| worker.silent_for)?;
+        let time = readable(last.silent_for);
+        let reason = format!("all workers of {url} have been stalled for {time}");
+        Some((last.stalls.part.clone(), reason))
     }
 
     /// Looks at all parts of a run in this state, `elapsed` after the last look, and returns events
@@ -213,30 +229,38 @@ impl StallTracker {
             let gone = parts.extract_if(.., |part| ended.contains(part.runtime()));
             self.gone().extend(gone.map(|part| StallTotal { is_stalled: false, ..part.stalls }));
         }
-        let runtimes =
-            parts.iter().filter(|part| matches!(part.stalls.part, StalledPart::Runtime(_)));
-        let longest = runtimes.max_by_key(|part| part.silent_for).map(WatchedPart::change);
         drop(parts);
-        let probes = self.newly_failing(state);
-        if !probes.is_empty() && !changes.iter().any(StallChange::is_begin) {
-            changes.extend(longest);
+        for (probe, part) in self.newly_failing(state) {
+            let mut begun = changes.iter_mut().filter(|change| change.holders.is_some());
+            match begun.find(|change| change.part == part) {
+                Some(change) => change.probes.push(probe),
+                None => changes.extend(self.repeated(&part, probe)),
+            }
         }
         // The lock is not held while the sources are asked, as they have locks of their own.
-        changes.into_iter().map(|change| change.event(&probes)).collect()
+        changes.into_iter().map(StallChange::event).collect()
     }
 
-    /// Returns the probes that fail in this state because of stalls, and did not at the last look.
-    fn newly_failing(&self, state: State) -> Vec<&'static str> {
-        let mut now = Vec::new();
-        if state == State::Ready && self.readiness_failure().is_some() {
-            now.push("/readyz");
-        }
-        if state < State::Draining && self.liveness_failure().is_some() {
-            now.push("/livez");
-        }
+    /// Returns the probes that fail in this state because of stalls, and did not at the last look,
+    /// each with the part by which it fails.
+    fn newly_failing(&self, state: State) -> Vec<(Probe, StalledPart)> {
+        let readiness = self.unready_by().filter(|_| state == State::Ready);
+        let liveness = self.dead_by().filter(|_| state < State::Draining);
+        let failures = [(Probe::Readiness, readiness), (Probe::Liveness, liveness)];
+        let mut now: Vec<_> =
+            failures.into_iter().filter_map(|(probe, failure)| Some((probe, failure?.0))).collect();
+        let probes = now.iter().map(|(probe, _)| *probe).collect();
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *failing, now.clone());
-        now.into_iter().filter(|probe| !before.contains(probe)).collect()
+        let before = std::mem::replace(&mut *failing, probes);
+        now.retain(|(probe, _)| !before.contains(probe));
+        now
+    }
+
+    /// Returns another begin of a stall that has been reported, as this probe fails by it now.
+    fn repeated(&self, part: &StalledPart, probe: Probe) -> Option<StallChange> {
+        let parts = self.parts();
+        let stalled = parts.iter().find(|stalled| stalled.stalls.part == *part)?;
+        Some(StallChange { probes: vec![probe], ..stalled.change() })
     }
 
     /// Returns the time between two looks.
@@ -297,6 +321,7 @@ impl WatchedPart {
             part: self.stalls.part.clone(),
             silent_for: self.silent_for,
             holders: self.stalls.is_stalled.then(|| Arc::clone(&self.holders)),
+            probes: Vec::new(),
         }
     }
 
@@ -329,17 +354,12 @@ impl StallTotal {
 }
 
 impl StallChange {
-    fn is_begin(&self) -> bool {
-        self.holders.is_some()
-    }
-
-    /// Returns the event about the change, by which these probes begin to fail.
-    fn event(self, probes: &[&'static str]) -> Event {
-        let Self { part, silent_for, holders } = self;
+    fn event(self) -> Event {
+        let Self { part, silent_for, holders, probes } = self;
         match holders {
             Some(holders) => {
                 let holders = holders(&part, silent_for);
-                Event::Stalled { part, after: silent_for, holders, probes: probes.to_vec() }
+                Event::Stalled { part, after: silent_for, holders, probes }
             }
             None => Event::StallEnded { part, took: silent_for },
         }

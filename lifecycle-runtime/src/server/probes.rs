@@ -7,8 +7,11 @@ use super::extract::{ForOperators, of_the_framework};
 use crate::observe::health::{Audience, Health, Probe};
 
 /// Probes, by their paths.
-pub(super) const PROBES: [(&str, Probe); 3] =
-    [("/livez", Probe::Liveness), ("/readyz", Probe::Readiness), ("/startupz", Probe::Startup)];
+pub(super) const PROBES: [(&str, Probe); 3] = [
+    (Probe::Liveness.path(), Probe::Liveness),
+    (Probe::Readiness.path(), Probe::Readiness),
+    (Probe::Startup.path(), Probe::Startup),
+];
 
 /// Adds the probes `/livez`, `/readyz` and `/startupz` to an app:
 /// `App::new().configure(lifecycle_runtime::probes)`.

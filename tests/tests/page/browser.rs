@@ -179,8 +179,16 @@ impl Browser {
         let size = json!({
             "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true,
         });
-        self.command("Emulation.setDeviceMetricsOverride", &size);
-        self.wait_until(&format!("innerWidth === {width}"));
+        let began = Instant::now();
+        loop {
+            // A page that is just being laid out forgets it.
+            self.command("Emulation.setDeviceMetricsOverride", &size);
+            if self.value("innerWidth") == width {
+                return;
+            }
+            assert!(began.elapsed() < LIMIT, "the window is not {width} wide in {LIMIT:?}");
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Returns errors of the page and what its policy has forbidden, one a line. Requests that

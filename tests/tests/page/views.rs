@@ -90,14 +90,15 @@ fn checks_show_their_history() {
 #[test]
 fn requests_and_connections_are_shown_as_charts_and_as_lists() {
     let mut program = start("").env("LIFECYCLE_WORKERS", "1").start();
-    let mut held = Connection::to(&program.address()).expect("it listens");
-    let mut idle = Connection::to(&program.address()).expect("it listens");
-    idle.send("GET /").expect("it listens");
-    idle.response().expect("a response");
     let Some(page) = open(&mut program) else { return };
     page.wait_for("#state", "ready");
     page.show("traffic");
     page.wait_for("#view", "No request is in flight.");
+    // A server closes a connection on which no request comes for a while.
+    let mut idle = Connection::to(&program.address()).expect("it listens");
+    idle.send("GET /").expect("it listens");
+    idle.response().expect("a response");
+    let mut held = Connection::to(&program.address()).expect("it listens");
     held.send("GET /held").expect("it listens");
     page.wait_for("#requests code", "GET /held");
     page.wait_for("#requests", "running");

@@ -143,16 +143,10 @@ impl Facts {
         report
     }
 
-    /// Notes that the process ends now, and returns its exit code: that of a run that is over, or
-    /// else this one.
-    fn end_by_force(&self, code: u8) -> u8 {
-        let code = self.run.get().map_or(code, |(_, live)| live.end_by_force(code));
-        *self.refused.get_or_init(|| code)
-    }
-
-    /// Returns the exit code of a run that is over.
-    fn exit_code(&self) -> Option<u8> {
-        let of_run = self.run.get().and_then(|(_, live)| live.exit_code());
+    /// Notes that the process ends now. Returns the exit code of a run that is over or was never to
+    /// begin: then that is the one of the process.
+    fn end_by_force(&self) -> Option<u8> {
+        let of_run = self.run.get().and_then(|(_, live)| live.end_by_force());
         of_run.or_else(|| self.refused.get().copied())
     }
 }
@@ -190,8 +184,10 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
 /// Ends the process because of a third signal. The exit code of a run that is over stays.
 fn exit_at_once(signal: ReceivedSignal, facts: &Arc<Facts>) -> ! {
     let ReceivedSignal { name, number, .. } = signal;
-    let what = if facts.exit_code().is_some() { "; the run was over before" } else { "" };
-    let code = facts.end_by_force(u8::try_from(128 + number).unwrap_or(u8::MAX));
+    let (code, what) = match facts.end_by_force() {
+        Some(code) => (code, "; the run was over before"),
+        None => (u8::try_from(128 + number).unwrap_or(u8::MAX), ""),
+    };
     let cause = ForcedExitCause::ThirdSignal(name);
     exit_with_last_line(facts, code, cause, || {
         facts.console().write_last_line(&format!("{cause}{what}, exit code {code}"), code);
@@ -202,9 +198,9 @@ fn exit_at_once(signal: ReceivedSignal, facts: &Arc<Facts>) -> ! {
 fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send {
     move || {
         let live = facts.run.get().map(|(_, live)| live);
-        let over = facts.exit_code();
+        let over = facts.end_by_force();
         let of_start = if live.is_none_or(Live::has_not_started) { 1 } else { 3 };
-        let code = facts.end_by_force(of_start);
+        let code = over.unwrap_or(of_start);
         let cause = ForcedExitCause::GracePeriod(grace);
         exit_with_last_line(&facts, code, cause, || {
             let running = match live.map(Live::waits).unwrap_or_default() {
@@ -214,7 +210,9 @@ fn exit_at_deadline(facts: Arc<Facts>, grace: Duration) -> impl FnOnce() + Send 
                         .to_owned()
                 }
                 waits if waits.is_empty() => {
-                    "no hook runs, and the async runtime does not answer".to_owned()
+                    "no hook is known to run; the drop of a value may, or the async runtime does \
+                     not answer"
+                        .to_owned()
                 }
                 waits => {
                     let waits: Vec<_> = waits.iter().map(ToString::to_string).collect();

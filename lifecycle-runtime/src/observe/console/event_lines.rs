@@ -8,7 +8,7 @@ use super::Console;
 use super::fields::Fields;
 use super::message::{ConsoleMessage, Paint};
 use crate::event::{
-    Event, Outcome, RequestInfo, ServiceState, StalledPart, Traffic, Wait, held, listed,
+    Event, Outcome, Probe, RequestInfo, ServiceState, StalledPart, Traffic, Wait, held, listed,
     over_budget, readable,
 };
 use crate::hook::state::State;
@@ -239,7 +239,7 @@ fn panicked(request: &RequestInfo, in_task: bool, left_out: u64) -> String {
 }
 
 /// Returns a line about a part of the run that does not go on.
-fn stalled(part: &StalledPart, after: Duration, holders: &[Wait], probes: &[&str]) -> String {
+fn stalled(part: &StalledPart, after: Duration, holders: &[Wait], probes: &[Probe]) -> String {
     let holder = |holder: &Wait| match holder {
         Wait::Hook { hook, .. } => hook.label_as(noun(hook)).to_string(),
         holder => holder.to_string(),
@@ -250,10 +250,11 @@ fn stalled(part: &StalledPart, after: Duration, holders: &[Wait], probes: &[&str
         _ if holders.is_empty() => "the code that blocks it is not known".to_owned(),
         _ => format!("blocked by {}", listed(&holders, ", ")),
     };
-    let fails = match probes {
+    let paths: Vec<_> = probes.iter().map(|probe| probe.path()).collect();
+    let fails = match paths[..] {
         [] => String::new(),
-        [probe] => format!("; {probe} fails"),
-        probes => format!("; {} fail", probes.join(" and ")),
+        [path] => format!("; {path} fails"),
+        _ => format!("; {} fail", paths.join(" and ")),
     };
     format!("{part} has been stalled for {}: {why}{fails}", readable(after))
 }

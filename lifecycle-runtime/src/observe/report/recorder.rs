@@ -250,17 +250,12 @@ impl Recorder {
         record.error.is_some() || !is_over
     }
 
-    /// Returns the exit code once the run is over.
-    pub(crate) fn exit_code(&self) -> Option<u8> {
-        self.record().exit
-    }
-
-    /// Notes that the process ends now, and returns its exit code: that of a run that is over, or
-    /// else this one.
-    pub(crate) fn end_by_force(&self, code: u8) -> u8 {
+    /// Notes that the process ends now. Returns the exit code of a run that is over: then that is
+    /// the one of the process.
+    pub(crate) fn end_by_force(&self) -> Option<u8> {
         let mut record = self.record();
         record.is_forced = record.exit.is_none();
-        record.exit.unwrap_or(code)
+        record.exit
     }
 
     fn record(&self) -> MutexGuard<'_, RunRecord> {

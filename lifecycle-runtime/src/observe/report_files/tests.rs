@@ -181,11 +181,11 @@ fn the_summary_names_what_failed_and_why() {
     );
     let later = recorder.report_so_far(130, Duration::from_secs(60), forced);
     assert_eq!(later.to_json(), ended.to_json());
-    assert_eq!(recorder.end_by_force(130), 3);
+    assert_eq!(recorder.end_by_force(), Some(3));
 
     // A process that ends by force says nothing else about its end.
     let recorder = Recorder::new(0);
-    assert_eq!(recorder.end_by_force(143), 143);
+    assert_eq!(recorder.end_by_force(), None);
     assert!(recorder.report(Vec::new(), Vec::new()).is_none());
 
     // The failure that a start fails by is named once.

@@ -89,7 +89,7 @@ enum EventJson<'e> {
         #[serde(serialize_with = "as_millis")]
         after: Duration,
         holders: Vec<String>,
-        probes: &'e [&'static str],
+        probes: Vec<&'static str>,
     },
     StallEnded {
         #[serde(flatten)]
@@ -215,6 +215,7 @@ fn event_json(event: &Event) -> EventJson<'_> {
         }
         Event::Stalled { part, after, holders, probes } => {
             let holders = holders.iter().map(ToString::to_string).collect();
+            let probes = probes.iter().map(|probe| probe.path()).collect();
             EventJson::Stalled { part, after: *after, holders, probes }
         }
         Event::StallEnded { part, took } => EventJson::StallEnded { part, took: *took },

@@ -44,7 +44,7 @@ fn watch_with_pool(
 fn look(stalls: &StallTracker, seconds: u64) -> Vec<String> {
     let text = |event| match event {
         Event::Stalled { part, after, holders, probes } => {
-            let probes = probes.concat();
+            let probes: String = probes.iter().map(|probe| probe.path()).collect();
             format!("{part} stalled for {after:?} by {}{probes}", holders.len())
         }
         Event::StallEnded { part, took } => format!("{part} ended after {took:?}"),
@@ -124,14 +124,14 @@ fn a_server_is_not_ready_while_all_of_its_workers_are_stalled() {
         look(&stalls, 6),
         [
             "worker 1 of http://a stalled for 5s by 1/readyz",
-            "worker 0 of http://b stalled for 5s by 1/readyz"
+            "worker 0 of http://b stalled for 5s by 1"
         ]
     );
     let failure = stalls.readiness_failure().expect("no worker answers");
     assert_eq!(failure, "all workers of http://a have been stalled for 5 s");
     assert_eq!(stalls.liveness_failure(), None, "not all of them for so long");
     // Whoever finds the process restarted finds the reason in the log.
-    assert_eq!(look(&stalls, 25), ["worker 0 of http://a stalled for 70s by 1/livez"]);
+    assert_eq!(look(&stalls, 25), ["worker 1 of http://a stalled for 30s by 1/livez"]);
     let failure = stalls.liveness_failure().expect("nothing answers");
     assert_eq!(failure, "all workers of http://a have been stalled for 30 s");
 }
@@ -163,6 +163,29 @@ fn a_process_whose_hooks_are_stalled_for_long_is_not_alive() {
     let events = (0..40).flat_map(|_| stopping.look(Duration::from_secs(1), State::Draining));
     let events: Vec<_> = events.collect();
     assert!(matches!(&events[..], [Event::Stalled { probes, .. }] if probes.is_empty()));
+}
+
+#[test]
+fn a_probe_fails_by_the_part_that_it_depends_on() {
+    let (stalls, stalled, well, hooks) = (stalls(), runtime(), runtime(), runtime());
+    watch(&stalls, worker(0, "http://a"), &stalled);
+    watch(&stalls, worker(1, "http://a"), &well);
+    watch(&stalls, RuntimeName::Hooks, &hooks);
+    let look_while_well = |seconds: u64| {
+        let look = |_| {
+            poll(&well);
+            look(&stalls, 1)
+        };
+        (0..seconds).flat_map(look).collect::<Vec<_>>()
+    };
+    poll(&hooks);
+    assert_eq!(look_while_well(1), Vec::<String>::new());
+    poll(&hooks);
+    assert_eq!(
+        look_while_well(6),
+        ["worker 0 of http://a stalled for 5s by 1", "the hooks' runtime stalled for 5s by 1",]
+    );
+    assert_eq!(look_while_well(25), ["the hooks' runtime stalled for 30s by 1/livez"]);
 }
 
 #[test]

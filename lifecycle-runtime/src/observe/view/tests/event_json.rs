@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::millis;
 use crate::event::{
-    Event, Outcome, RequestInfo, RequestPanic, RuntimeName, ScaledLimit, ServiceState, StalledPart,
-    StartFailure, State, StopCause, Traffic, Wait,
+    Event, Outcome, Probe, RequestInfo, RequestPanic, RuntimeName, ScaledLimit, ServiceState,
+    StalledPart, StartFailure, State, StopCause, Traffic, Wait,
 };
 use crate::observe::view::event_json;
 use crate::plan::sample;
@@ -49,7 +49,7 @@ fn the_fields_of_each_event_stay_as_they_are() {
             part: StalledPart::Runtime(RuntimeName::Hooks),
             after: millis(5_000),
             holders: vec![Wait::Hook { hook, running: millis(5_200) }],
-            probes: vec!["/livez"],
+            probes: vec![Probe::Liveness],
         },
         Event::StallEnded {
             part: StalledPart::BlockingPool(RuntimeName::Worker {
