@@ -66,7 +66,7 @@ fn masked(lines: &[String], of_console: bool) -> Vec<String> {
 fn a_slow_start_shows_what_it_waits_for_and_how_far_it_is() {
     let mut emulator = service("warm=wait");
     let first = live(&mut emulator, "starting ", "warm");
-    assert!(first[0].ends_with(" left, 2 of 3 hooks done, waiting for:"), "{first:#?}");
+    assert!(first[0].ends_with(" left, 2 of 3 done, waiting for:"), "{first:#?}");
     assert!(first[1].contains(" (tests/src/bin/service.rs:"), "{first:#?}");
     assert_eq!(first.len(), 2, "they are the last on the screen: {first:#?}");
     // It counts.
@@ -86,7 +86,7 @@ fn a_slow_stop_shows_the_time_that_is_left_and_who_blocks_it() {
     assert_eq!(header(&emulator.rows(), "starting "), None);
     emulator.press(Key::Interrupt);
     let first = live(&mut emulator, "stopping (SIGINT) ", "flush");
-    let text = " s left, 0 of 3 hooks done, ^C to hurry, waiting for:";
+    let text = " s left, 0 of 3 done, ^C to hurry, waiting for:";
     assert!(first[0].ends_with(text), "{first:#?}");
     assert!(first[1].contains(" (tests/src/bin/service.rs:"), "{first:#?}");
     assert_eq!(first.len(), 2, "{first:#?}");

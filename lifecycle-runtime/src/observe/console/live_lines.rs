@@ -22,9 +22,11 @@
 //! changed, everything below the cursor is erased, and the rows are taken anew. Until the next
 //! frame, a tenth of a second at most, the old ones may scroll up with the output.
 
+mod fit;
 mod frame;
 mod screen;
 mod terminal;
+mod wait_line;
 
 use std::env;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
