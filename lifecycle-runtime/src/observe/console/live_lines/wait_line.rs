@@ -16,6 +16,7 @@ pub(super) struct WaitLine {
     detail: String,
     /// Place in the code, if there is one.
     place: String,
+    /// Set if it has failed or is stalled.
     is_bad: bool,
 }
 
