@@ -98,13 +98,16 @@ impl LiveLines {
         let _ = thread("lifecycle-live", move || inner.draw(&source));
     }
 
-    /// Shows the lines in a state in which the run may take its time, and hides them in others.
+    /// Shows the lines in a state in which the run may take its time, and hides them once it is
+    /// ready. After the last hook they stay for as long as there is something to show.
     pub(super) fn enter(&self, state: State) {
         self.change(|wish| match state {
             State::Starting | State::Draining | State::Stopping => {
                 wish.since.get_or_insert_with(Instant::now);
             }
-            State::Ready | State::Stopped => wish.since = None,
+            State::Ready => wish.since = None,
+            // Observers of events may hold the end up.
+            State::Stopped => {}
         });
     }
 
