@@ -28,6 +28,20 @@ exec setsid /bin/sh -c '
     read -r leave
 ' "$0" "$@""#;
 
+/// Line of [`LEADER`] that runs the program.
+const RUN: &str = r#""$0" "$@" >&"${TEST_STDOUT:-1}" 9>&-"#;
+
+/// Lines that run the program as a shell with job control does: once it is suspended, a first Enter
+/// lets it go on in the background, and a second in the foreground.
+const RUN_AS_JOB: &str = r#"
+    set -m
+    "$0" "$@" 9>&-
+    echo "suspended"
+    read -r key <&2
+    bg
+    read -r key <&2
+    fg"#;
+
 /// Line that the shell writes behind everything of the program.
 pub(crate) const LAST: &str = "that was all";
 
@@ -94,6 +108,11 @@ impl Emulator {
     /// Starts a program on a terminal that is not its session's, as another window.
     pub(crate) fn elsewhere(path: &str, prepare: impl FnOnce(Start) -> Start) -> Self {
         Self::led_by(&LEADER.replace("3<>", "3>"), path, Some(SIZE), prepare)
+    }
+
+    /// Starts a program as a job, which [`Key::Suspend`] and [`Key::Enter`] move about.
+    pub(crate) fn with_jobs(path: &str, prepare: impl FnOnce(Start) -> Start) -> Self {
+        Self::led_by(&LEADER.replace(RUN, RUN_AS_JOB), path, Some(SIZE), prepare)
     }
 
     /// Starts a program on a terminal of this size, in columns and rows; with `None`, of an unknown
@@ -269,8 +288,11 @@ impl Remains {
 pub(crate) enum Key {
     /// `^C`: SIGINT.
     Interrupt = 3,
+    Enter = 13,
     /// `^S`: the output stands still.
     Stop = 19,
+    /// `^Z`: SIGTSTP.
+    Suspend = 26,
     /// `^Q`: it goes on.
     GoOn = 17,
 }

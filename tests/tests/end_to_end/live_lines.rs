@@ -3,6 +3,7 @@
 use crate::emulator::{Emulator, FRAME, Key, LAST};
 
 const SERVICE: &str = env!("CARGO_BIN_EXE_service");
+const SERVICES: &str = env!("CARGO_BIN_EXE_services");
 const VALUES: &str = env!("CARGO_BIN_EXE_values");
 
 /// Text that only live lines have.
@@ -66,7 +67,7 @@ fn masked(lines: &[String], of_console: bool) -> Vec<String> {
 fn a_slow_start_shows_what_it_waits_for_and_how_far_it_is() {
     let mut emulator = service("warm=wait");
     let first = live(&mut emulator, "starting ", "warm");
-    assert!(first[0].ends_with(" left, 2 of 3 hooks done, waiting for:"), "{first:#?}");
+    assert!(first[0].ends_with(" left, 2 of 3 done, waiting for:"), "{first:#?}");
     assert!(first[1].contains(" (tests/src/bin/service.rs:"), "{first:#?}");
     assert_eq!(first.len(), 2, "they are the last on the screen: {first:#?}");
     // It counts.
@@ -86,7 +87,7 @@ fn a_slow_stop_shows_the_time_that_is_left_and_who_blocks_it() {
     assert_eq!(header(&emulator.rows(), "starting "), None);
     emulator.press(Key::Interrupt);
     let first = live(&mut emulator, "stopping (SIGINT) ", "flush");
-    let text = " s left, 0 of 3 hooks done, ^C to hurry, waiting for:";
+    let text = " s left, 0 of 3 done, ^C to hurry, waiting for:";
     assert!(first[0].ends_with(text), "{first:#?}");
     assert!(first[1].contains(" (tests/src/bin/service.rs:"), "{first:#?}");
     assert_eq!(first.len(), 2, "{first:#?}");
@@ -233,6 +234,48 @@ fn plain_lines_wherever_nobody_wants_others() {
             assert!(!bytes.contains('\x1b'), "{variables:?}: {bytes}");
         }
     }
+}
+
+#[test]
+fn ci_that_is_false_or_empty_is_none() {
+    for value in ["false", ""] {
+        let mut emulator =
+            Emulator::start(SERVICE, |start| start.args("warm=wait").env("CI", value));
+        live(&mut emulator, "starting ", "warm");
+        emulator.press(Key::Interrupt);
+        emulator.end(0);
+    }
+}
+
+#[test]
+fn in_the_background_nothing_is_drawn_and_nothing_taken_away() {
+    let mut emulator = Emulator::with_jobs(SERVICE, |start| start.args("warm=wait"));
+    live(&mut emulator, "starting ", "warm");
+    emulator.press(Key::Suspend);
+    emulator.wait_for("suspended");
+    let frames = emulator.bytes().matches(FRAME).count();
+    emulator.press(Key::Enter);
+    emulator.program.tell("warm");
+    let rows = emulator.wait_for("ready after");
+    assert!(header(&rows, "starting ").is_some(), "{rows:#?}");
+    assert_eq!(emulator.bytes().matches(FRAME).count(), frames);
+    // In the foreground it gives the rows back.
+    emulator.press(Key::Enter);
+    emulator.wait_until(|rows| header(rows, "starting ").is_none());
+    emulator.press(Key::Interrupt);
+    emulator.end(0);
+}
+
+#[test]
+fn an_observer_that_holds_the_end_up_is_shown() {
+    let mut emulator = Emulator::start(SERVICES, |start| {
+        start.args("observer=stop").env("LIFECYCLE_GRACE", "10s")
+    });
+    emulator.wait_for("ready after");
+    emulator.press(Key::Interrupt);
+    let shown = live(&mut emulator, "stopped (SIGINT) ", "an observer of events");
+    assert!(shown[0].ends_with(" done, waiting for:"), "{shown:#?}");
+    emulator.end(0).expect("an observer of events has not returned").expect_not(LIVE);
 }
 
 #[test]

@@ -5,9 +5,9 @@
 //! here may depend on where the last frame has left the cursor: what moves the cursor up and erases
 //! what it has drawn, as `indicatif` does, erases output that came in between. Instead the lines
 //! have rows of their own, below the scroll region of the terminal (DECSTBM), as `apt` does it for
-//! the same reason. Whatever anybody writes scrolls above them, whole and in its order, and goes
-//! into the terminal's history. The console's own lines are written as ever, so that what remains
-//! is what a terminal without live lines has.
+//! the same reason. Whatever anybody writes scrolls above them, and goes into the terminal's
+//! history. The console's own lines are written as ever, so that what remains is what a terminal
+//! without live lines has.
 //!
 //! A frame is one write, which the system does not mix with others, and terminals that can show it
 //! as one (synchronized output). It is written by a thread of its own, at most ten times a second,
@@ -20,11 +20,14 @@
 //! Nothing tells that the terminal has another size, or that the process was suspended (`^Z`) and
 //! others have used it: each frame asks for the size and looks at the clock. If something has
 //! changed, everything below the cursor is erased, and the rows are taken anew. Until the next
-//! frame, a tenth of a second at most, the old ones may scroll up with the output.
+//! frame, a tenth of a second at most, the old ones may scroll up with the output. In the
+//! background nothing is written: the rows are lost, and taken anew in the foreground.
 
+mod fit;
 mod frame;
 mod screen;
 mod terminal;
+mod wait_line;
 
 use std::env;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -34,7 +37,7 @@ use crate::hook::state::State;
 use crate::hook::task::thread;
 use crate::observe::live::LiveProgress;
 use screen::{Screen, Size};
-use terminal::TerminalLock;
+use terminal::{TerminalAccess, TerminalLock};
 
 /// Time that a start or a stop takes before the lines appear, so that short ones don't flash.
 const DELAY: Duration = Duration::from_millis(250);
@@ -95,13 +98,16 @@ impl LiveLines {
         let _ = thread("lifecycle-live", move || inner.draw(&source));
     }
 
-    /// Shows the lines in a state in which the run may take its time, and hides them in others.
+    /// Shows the lines in a state in which the run may take its time, and hides them once it is
+    /// ready. After the last hook they stay for as long as there is something to show.
     pub(super) fn enter(&self, state: State) {
         self.change(|wish| match state {
             State::Starting | State::Draining | State::Stopping => {
                 wish.since.get_or_insert_with(Instant::now);
             }
-            State::Ready | State::Stopped => wish.since = None,
+            State::Ready => wish.since = None,
+            // Observers of events may hold the end up.
+            State::Stopped => {}
         });
     }
 
@@ -149,11 +155,16 @@ impl LiveLinesInner {
                     }
                     Some(pause)
                 }
-                None if drawing.screen.is_drawn() => {
+                None if drawing.screen.is_drawn() || drawing.screen.is_lost() => {
                     drop(wish);
-                    drawing.erase(terminal::size());
+                    drawing.hide();
                     wish = self.lock();
-                    Some(Duration::ZERO)
+                    if wish.is_over {
+                        drawing.screen = Screen::default();
+                    }
+                    // Nothing tells when the process is in the foreground again.
+                    let is_lost = drawing.screen.is_lost();
+                    Some(if is_lost { SUSPENDED } else { Duration::ZERO })
                 }
                 None if wish.is_over => return,
                 None => None,
@@ -196,24 +207,40 @@ impl Drawing {
     fn draw(&mut self, source: &Source) {
         let is_stale = self.last.is_some_and(|last| last.elapsed() >= SUSPENDED);
         self.last = Some(Instant::now());
+        let access = terminal::access();
+        if access == TerminalAccess::Background {
+            return self.lose();
+        }
         if !terminal::accepts() {
             return;
         }
-        let Some(size) = terminal::size() else {
-            // It has become too small, or another program's.
-            return self.erase(None);
-        };
+        let TerminalAccess::Foreground(size) = access else { return self.erase(None) };
+        // The lock is not held for nothing: another program may have something to show.
+        let Some(progress) = source() else { return self.erase(Some(size)) };
         if self.lock.is_none() {
             self.lock = TerminalLock::take();
         }
-        if self.lock.is_some()
-            && let Some(progress) = source()
-        {
+        if self.lock.is_some() {
             // A blank row sets them off from the output.
             let mut lines = frame::lines(&progress, size);
             lines.insert(0, String::new());
             terminal::write(&self.screen.draw(size, &lines, is_stale));
         }
+    }
+
+    /// Gives the rows back; in the background it leaves them as they are.
+    fn hide(&mut self) {
+        match terminal::access() {
+            TerminalAccess::Foreground(size) => self.erase(Some(size)),
+            TerminalAccess::TooSmall => self.erase(None),
+            TerminalAccess::Background => self.lose(),
+        }
+    }
+
+    /// Leaves the rows as they are, to those who use the terminal now.
+    fn lose(&mut self) {
+        self.screen.lose();
+        self.lock = None;
     }
 
     /// Gives the rows back. If the terminal takes nothing, this waits for as long as the process

@@ -28,10 +28,13 @@ pub(crate) struct LiveProgress {
 
 impl Live {
     /// Returns the progress of the start or the stop of this plan; `None` if the run does neither.
+    /// A stop is not over while observers of events are waited for.
     pub(crate) fn progress(&self, plan: &Plan, startup_timeout: Duration) -> Option<LiveProgress> {
         let standing = self.recorder.standing();
         let Standing { state, stop_began, grace, is_hurried, .. } = standing;
-        if matches!(state, State::Ready | State::Stopped) {
+        let waits = self.waits();
+        let observers_hang = || waits.iter().any(|wait| matches!(wait, Wait::Observers { .. }));
+        if state == State::Ready || (state == State::Stopped && !observers_hang()) {
             return None;
         }
         // The event about the beginning of the stop precedes the new state.
@@ -44,7 +47,7 @@ impl Live {
         };
         let ended = kinds.map(|kind| self.recorder.ended(kind));
         let mut planned = kinds.map(|kind| plan.of_kind(kind).count());
-        if state == State::Stopping {
+        if state >= State::Stopping {
             // After a start that failed no drain hook runs.
             planned[0] = ended[0];
         }
@@ -66,7 +69,7 @@ impl Live {
             left: limit.saturating_sub(took),
             done: ended.iter().sum::<usize>() + services_done,
             total: planned.iter().sum::<usize>() + services,
-            waits: self.waits(),
+            waits,
             stalls: self.stalls.texts(),
         })
     }
@@ -171,6 +174,11 @@ mod tests {
         run.ends("close_db");
         run.expect((4, 4));
         run.tell(&Event::State(State::Stopped));
+        run.expect_none();
+        // Until observers have seen the last event, the stop is not over.
+        run.live.add(|_| vec![Wait::Observers { running: Duration::ZERO }]);
+        run.expect((4, 4));
+        run.live.forget_others();
         run.expect_none();
     }
 

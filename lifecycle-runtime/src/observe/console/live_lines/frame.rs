@@ -1,98 +1,84 @@
 //! Texts of the live lines.
 
-use std::borrow::Cow;
-
+use super::fit::{columns_of, one_line, shortened};
 use super::screen::Size;
-use crate::event::{State, StopCause, Wait, readable};
-use crate::hook::error::printable;
+use super::wait_line::WaitLine;
+use crate::event::{State, StopCause, readable};
 use crate::observe::live::LiveProgress;
 
 /// Largest number of rows: most of the terminal is the program's.
 const MOST: u16 = 8;
 
+/// Smallest number of rows that are there on any terminal: the header, something that is waited
+/// for, and the number of the others.
+const LEAST: u16 = 3;
+
+/// Columns that a cause may take from what stands behind it.
+const SHORT_CAUSE: usize = 20;
+
+/// Smallest number of columns in which a part of a cause says anything.
+const SHORTEST_CAUSE: usize = 8;
+
 /// Returns the lines about a start or a stop, for a terminal of this size.
 pub(super) fn lines(progress: &LiveProgress, size: Size) -> Vec<String> {
     let width = usize::from(size.columns);
-    let most = usize::from(MOST.min(size.rows / 3)).max(2);
-    let mut waits: Vec<_> = progress.stalls.iter().map(|text| WaitLine::bad(text)).collect();
-    waits.extend(progress.waits.iter().map(WaitLine::of));
+    let most = usize::from(MOST.min(size.rows / 3).max(LEAST));
+    let waits = &progress.waits;
+    let total = progress.stalls.len() + waits.iter().map(WaitLine::count_of).sum::<usize>();
     // The header has a line, and those that are left out have one.
-    let named = if waits.len() < most { waits.len() } else { most - 2 };
-    let mut lines = vec![header(progress, waits.is_empty(), width)];
-    lines.extend(waits.iter().take(named).map(|wait| wait.painted(width)));
-    if named < waits.len() {
-        lines.push(format!("  … and {} more", waits.len() - named));
+    let room = if total < most { total } else { most - 2 };
+    let stalls = progress.stalls.iter().map(|text| WaitLine::bad(text));
+    let named = stalls.chain(waits.iter().flat_map(WaitLine::all_of)).take(room);
+    let mut lines = vec![header(progress, total == 0, width)];
+    lines.extend(named.map(|line| line.painted(width)));
+    let named = lines.len() - 1;
+    if named < total {
+        lines.push(format!("  … and {} more", total - named));
     }
     lines
 }
 
-/// Returns the first line: what is going on for how long, and how far it is.
+/// Returns the first line: what is going on for how long, and how far it is. What has no room is
+/// left out, the times last of all.
 fn header(progress: &LiveProgress, waits_for_nothing: bool, width: usize) -> String {
     let LiveProgress { state, cause, is_hurried, took, left, done, total, .. } = progress;
-    let because = cause.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    let state_name = state.to_string();
     let mut rest = format!(" {}, {} left", readable(*took), readable(*left));
+    let cause_text = cause.as_ref().map(|cause| one_line(&cause.to_string()));
+    let because = cause_text.map(|cause| format!(" ({cause})")).unwrap_or_default();
+    let mut parts = Vec::new();
     if *total > 0 {
-        rest += &format!(", {done} of {total} hooks done");
+        parts.push(format!(", {done} of {total} done"));
     }
-    if *state >= State::Draining && matches!(cause, Some(StopCause::Signal(_))) {
-        rest += if *is_hurried { ", ^C to exit at once" } else { ", ^C to hurry" };
+    // Nothing that is left after the last hook can be hurried.
+    let can_hurry = (State::Draining..State::Stopped).contains(state) || *is_hurried;
+    if can_hurry && matches!(cause, Some(StopCause::Signal(_))) {
+        parts.push(if *is_hurried { ", ^C to exit at once" } else { ", ^C to hurry" }.to_owned());
     }
     if !waits_for_nothing {
-        rest += ", waiting for:";
+        parts.push(", waiting for:".to_owned());
     }
-    let name = one_line(&format!("{state}{because}"));
-    let name = shortened(&name, width);
-    let rest = shortened(&rest, width - name.chars().count());
+    let because_columns = columns_of(&because).min(SHORT_CAUSE);
+    let taken = columns_of(&state_name) + columns_of(&rest) + because_columns;
+    let mut room = width.saturating_sub(taken);
+    for part in parts {
+        if columns_of(&part) <= room {
+            room -= columns_of(&part);
+            rest += &part;
+        }
+    }
+    let room = width.saturating_sub(columns_of(&state_name) + columns_of(&rest));
+    let because = if columns_of(&because) <= room {
+        because
+    } else if room < SHORTEST_CAUSE {
+        String::new()
+    } else {
+        // The bracket behind it stays.
+        format!("{})", shortened(because.trim_end_matches(')'), room - 1))
+    };
+    let name = shortened(&state_name, width).into_owned() + &because;
+    let rest = shortened(&rest, width - columns_of(&name));
     format!("\x1b[1m{name}\x1b[0m{rest}")
-}
-
-/// Line about one thing that is waited for.
-struct WaitLine {
-    text: String,
-    /// Place in the code, if there is one.
-    place: String,
-    is_bad: bool,
-}
-
-impl WaitLine {
-    fn of(wait: &Wait) -> Self {
-        let place = match wait {
-            Wait::Hook { hook, .. } | Wait::Service { hook, .. } | Wait::Value { hook, .. } => {
-                format!(" ({})", hook.place())
-            }
-            _ => String::new(),
-        };
-        let has_failed = matches!(wait, Wait::Service { last_error: Some(_), .. });
-        Self { text: one_line(&wait.to_string()), place, is_bad: has_failed }
-    }
-
-    fn bad(text: &str) -> Self {
-        Self { text: one_line(text), place: String::new(), is_bad: true }
-    }
-
-    /// Returns the line in colours, which is no wider than this.
-    fn painted(&self, width: usize) -> String {
-        let width = width.saturating_sub(2);
-        let text = shortened(&self.text, width);
-        let place = shortened(&self.place, width - text.chars().count());
-        let colour = if self.is_bad { "\x1b[31m" } else { "" };
-        format!("  {colour}{text}\x1b[0;2m{place}\x1b[0m")
-    }
-}
-
-/// Returns a text in which nothing acts on the terminal, and nothing begins another line. It may be
-/// an error of the program, or the path of a client's request.
-fn one_line(text: &str) -> String {
-    printable(text).replace(['\n', '\t'], " ")
-}
-
-/// Returns a text, or as much of it as fits into this number of columns.
-fn shortened(text: &str, columns: usize) -> Cow<'_, str> {
-    if text.chars().count() <= columns {
-        return text.into();
-    }
-    let kept: String = text.chars().take(columns.saturating_sub(1)).collect();
-    if columns == 0 { kept.into() } else { format!("{kept}…").into() }
 }
 
 #[cfg(test)]
@@ -100,7 +86,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::event::RequestInfo;
+    use crate::event::{RequestInfo, Wait};
     use crate::plan::sample::hooks;
 
     fn stop(waits: Vec<Wait>) -> LiveProgress {
@@ -136,22 +122,21 @@ mod tests {
         let hook = hooks("stop close_db")[0];
         let wait = Wait::Hook { hook, running: Duration::from_millis(2_100) };
         let expected = [
-            "stopping (SIGTERM) 3.2 s, 21.8 s left, 2 of 5 hooks done, ^C to hurry, waiting for:",
+            "stopping (SIGTERM) 3.2 s, 21.8 s left, 2 of 5 done, ^C to hurry, waiting for:",
             "  close_db 2.1 s (app.rs:1)",
             "  GET /report 4 s",
         ];
         assert_eq!(plain(&stop(vec![wait, request("/report")]), 30, 100), expected);
         let hurried = LiveProgress { is_hurried: true, ..stop(Vec::new()) };
-        let expected =
-            ["stopping (SIGTERM) 3.2 s, 21.8 s left, 2 of 5 hooks done, ^C to exit at once"];
+        let expected = ["stopping (SIGTERM) 3.2 s, 21.8 s left, 2 of 5 done, ^C to exit at once"];
         assert_eq!(plain(&hurried, 30, 100), expected);
     }
 
     #[test]
-    fn lines_take_a_third_of_the_terminal_at_most_and_count_the_rest() {
+    fn lines_take_a_third_of_the_terminal_or_three_rows_and_count_the_rest() {
         let many = stop((0..20).map(|number| request(&format!("/{number}"))).collect());
         for (rows, lines, last) in
-            [(60, 8, "  … and 14 more"), (12, 4, "  … and 18 more"), (8, 2, "  … and 20 more")]
+            [(60, 8, "  … and 14 more"), (12, 4, "  … and 18 more"), (8, 3, "  … and 19 more")]
         {
             let shown = plain(&many, rows, 100);
             assert_eq!((shown.len(), shown.last().map(String::as_str)), (lines, Some(last)));
@@ -159,6 +144,42 @@ mod tests {
         // As many as there is room for are all named.
         let few = stop((0..3).map(|number| request(&format!("/{number}"))).collect());
         assert_eq!(plain(&few, 12, 100).last().map(String::as_str), Some("  GET /2 4 s"));
+    }
+
+    #[test]
+    fn the_times_have_their_room_whatever_the_cause_is() {
+        let mut progress = stop(vec![request("/report")]);
+        let header = |progress: &LiveProgress, columns| plain(progress, 30, columns).remove(0);
+        let whole = "stopping (SIGTERM) 3.2 s, 21.8 s left, 2 of 5 done, ^C to hurry, waiting for:";
+        assert_eq!(header(&progress, 80), whole);
+        assert_eq!(header(&progress, 30), "stopping 3.2 s, 21.8 s left");
+        assert_eq!(header(&progress, 52), "stopping (SIGTERM) 3.2 s, 21.8 s left, 2 of 5 done");
+        let cause = "cause ".repeat(34);
+        progress.cause = Some(StopCause::Failed(cause));
+        let long = header(&progress, 80);
+        assert!(long.starts_with("stopping ("), "{long}");
+        assert!(long.ends_with("…) 3.2 s, 21.8 s left, 2 of 5 done, waiting for:"), "{long}");
+        assert_eq!(long.chars().count(), 80, "the cause has the room that is left: {long}");
+        assert_eq!(header(&progress, 30), "stopping 3.2 s, 21.8 s left");
+    }
+
+    #[test]
+    fn each_request_has_a_line_whose_time_is_in_sight() {
+        let request = |path: &str, seconds| {
+            let running = Duration::from_secs(seconds);
+            RequestInfo { method: "GET".into(), path: path.to_owned(), running }
+        };
+        let long = format!("/orders/{}/items", "0123456789".repeat(9));
+        let longest = vec![request(&long, 12), request("/report", 4)];
+        let task = Wait::Tasks { count: 1, longest: vec![request("/mail", 3)] };
+        let progress = stop(vec![Wait::Requests { count: 4, longest }, task]);
+        let expected = [
+            "  GET /orders/0…456789/items 12 s",
+            "  GET /report 4 s",
+            "  a task of GET /mail 3 s",
+            "  … and 2 more",
+        ];
+        assert_eq!(plain(&progress, 30, 33)[1..], expected);
     }
 
     #[test]

@@ -32,6 +32,8 @@ const ERASE_BELOW: &str = "\x1b[J";
 pub(super) struct Screen {
     /// Number of the rows, and the size of the terminal when they were drawn.
     drawn: Option<(u16, Size)>,
+    /// Set if the terminal may have rows that others have used since.
+    is_lost: bool,
 }
 
 impl Screen {
@@ -39,18 +41,30 @@ impl Screen {
         self.drawn.is_some()
     }
 
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// Leaves the rows to whoever uses the terminal now, without writing. The next frame takes them
+    /// anew.
+    pub(super) fn lose(&mut self) {
+        self.is_lost |= self.drawn.take().is_some();
+    }
+
     /// Returns what draws these lines on a terminal of this size, on as many rows as were ever
     /// needed. `is_stale` is set if others may have used the terminal since the last frame.
     pub(super) fn draw(&mut self, size: Size, lines: &[String], is_stale: bool) -> String {
         let mut text = BEGIN.to_owned();
-        let kept = self.drawn.take().map_or(0, |(rows, drawn)| {
-            if drawn == size && !is_stale {
-                return rows;
+        let kept = match self.drawn.take() {
+            Some((rows, drawn)) if drawn == size && !is_stale => rows,
+            None if !self.is_lost => 0,
+            _ => {
+                // Where the rows are now is not known, except that the cursor is above them.
+                text += &[SAVE, SCROLL_ALL, RESTORE, ERASE_BELOW].concat();
+                0
             }
-            // Where the rows are now is not known, except that the cursor is above them.
-            text += &[SAVE, SCROLL_ALL, RESTORE, ERASE_BELOW].concat();
-            0
-        });
+        };
+        self.is_lost = false;
         let rows = kept.max(u16::try_from(lines.len()).unwrap_or(u16::MAX));
         let more = rows - kept;
         if more > 0 {
@@ -73,9 +87,15 @@ impl Screen {
     /// Returns what gives the rows back; nothing if there are none. `size` is the size of the
     /// terminal now, if that is known.
     pub(super) fn erase(&mut self, size: Option<Size>) -> String {
-        let Some((rows, drawn)) = self.drawn.take() else { return String::new() };
+        let drawn = self.drawn.take();
+        if drawn.is_none() && !self.is_lost {
+            return String::new();
+        }
+        self.is_lost = false;
         let mut text = [BEGIN, SAVE, SCROLL_ALL].concat();
-        if size == Some(drawn) {
+        if let Some((rows, drawn)) = drawn
+            && size == Some(drawn)
+        {
             for row in drawn.rows.saturating_sub(rows) + 1..=drawn.rows {
                 let _ = write!(text, "\x1b[{row};1H\x1b[2K");
             }
@@ -127,5 +147,27 @@ mod tests {
         let mut screen = Screen::default();
         screen.draw(size(24), &lines(3), false);
         assert!(screen.erase(None).contains("\x1b[r\x1b8\x1b[J"));
+    }
+    #[test]
+    fn rows_that_others_have_used_are_taken_anew_or_given_back() {
+        let anew = "\x1b7\x1b[r\x1b8\x1b[J";
+        let lost = || {
+            let mut screen = Screen::default();
+            screen.draw(size(24), &lines(3), false);
+            screen.lose();
+            assert!(!screen.is_drawn() && screen.is_lost());
+            screen
+        };
+        let mut screen = lost();
+        assert!(screen.draw(size(24), &lines(3), false).contains(anew));
+        assert!(screen.is_drawn() && !screen.is_lost());
+        assert!(!screen.draw(size(24), &lines(3), false).contains(anew));
+        let mut screen = lost();
+        assert!(screen.erase(Some(size(24))).contains(anew));
+        assert!(!screen.is_lost() && screen.erase(Some(size(24))).is_empty());
+        // A terminal that never had any has nothing to lose.
+        let mut screen = Screen::default();
+        screen.lose();
+        assert!(!screen.is_lost());
     }
 }

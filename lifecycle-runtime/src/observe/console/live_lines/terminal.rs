@@ -1,9 +1,24 @@
 //! Terminal of the process, as stderr reaches it.
 
+use super::screen::Size;
+
 #[cfg(not(unix))]
-pub(super) use other::{TerminalLock, accepts, size, write};
+pub(super) use other::{TerminalLock, accepts, access, write};
 #[cfg(unix)]
-pub(super) use unix::{TerminalLock, accepts, size, write};
+pub(super) use unix::{TerminalLock, accepts, access, write};
+
+/// Access of the process to its terminal now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum TerminalAccess {
+    /// The terminal is somebody else's: the process is in the background, where a write would go
+    /// into another program's screen, or stop the process (`stty tostop`); or it has another
+    /// terminal, or none.
+    Background,
+    /// There is no room for more than the output.
+    TooSmall,
+    /// The process may draw on a terminal of this size.
+    Foreground(Size),
+}
 
 #[cfg(unix)]
 mod unix {
@@ -16,20 +31,20 @@ mod unix {
     use super::super::super::lines::LineOutput;
     use super::super::super::stderr::{Stderr, is_writable_now};
     use super::super::screen::Size;
+    use super::TerminalAccess;
 
     /// Smallest terminal that has room for more than the output.
     const SMALLEST: Size = Size { rows: 8, columns: 30 };
 
-    /// Returns the size of the terminal, if it has room for live lines and they may be drawn: by a
-    /// process in the foreground, as any other would draw into somebody else's screen.
-    pub(in super::super) fn size() -> Option<Size> {
+    /// Returns the access to the terminal.
+    pub(in super::super) fn access() -> TerminalAccess {
         if tcgetpgrp(stderr()) != Ok(getpgrp()) {
-            return None;
+            return TerminalAccess::Background;
         }
-        let size = tcgetwinsize(stderr()).ok()?;
+        let Ok(size) = tcgetwinsize(stderr()) else { return TerminalAccess::TooSmall };
         let size = Size { rows: size.ws_row, columns: size.ws_col };
         let has_room = size.rows >= SMALLEST.rows && size.columns >= SMALLEST.columns;
-        has_room.then_some(size)
+        if has_room { TerminalAccess::Foreground(size) } else { TerminalAccess::TooSmall }
     }
 
     /// Lock on the terminal among all processes on it. The system releases it with the process.
@@ -62,7 +77,7 @@ mod unix {
 
 #[cfg(not(unix))]
 mod other {
-    use super::super::screen::Size;
+    use super::TerminalAccess;
 
     /// Lock on a terminal that has no live lines.
     pub(in super::super) struct TerminalLock;
@@ -73,8 +88,8 @@ mod other {
         }
     }
 
-    pub(in super::super) fn size() -> Option<Size> {
-        None
+    pub(in super::super) fn access() -> TerminalAccess {
+        TerminalAccess::Background
     }
 
     pub(in super::super) fn accepts() -> bool {
