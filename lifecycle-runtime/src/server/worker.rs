@@ -25,7 +25,8 @@ use tokio::time::Instant;
 
 use self::connections::ConnectionSet;
 use super::accepted::Accepted;
-use super::connection::{ClosingTimes, ConnectionKind};
+use super::connection::ClosingTimes;
+use super::connection_counts::CountRequests;
 use super::panics::PanicEvents;
 use super::secure::Secure;
 use super::service::{Endpoint, Make, build};
@@ -48,8 +49,8 @@ pub(super) enum WorkerCommand {
     Close { quiet_window: Duration },
     /// Drop connections as they are.
     Cut,
-    /// Answer by the protocol and the progress of each connection.
-    Count(oneshot::Sender<Vec<ConnectionKind>>),
+    /// Count the connections by their protocol and progress.
+    Count(CountRequests),
 }
 
 /// Handle through which the server commands a worker and waits for its end.
