@@ -265,7 +265,8 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
     };
     // Dropped even if the thread panics.
     let gone = GoneGuard { table: Arc::clone(&table), _ended_sender: ended_sender };
-    thread(&format!("http-worker-{number}"), move || {
+    let name = spec.settings.thread_name.unwrap_or("http-worker");
+    thread(&format!("{name}-{number}"), move || {
         let _gone = gone;
         worker_thread.run(built_sender);
     })?;
