@@ -16,9 +16,9 @@ const COUNTED_WITHIN: Duration = Duration::from_millis(250);
 /// Numbers of connections, by their protocol and state.
 pub(super) type ConnectionKinds = BTreeMap<ConnectionKind, u64>;
 
-/// Requests to a worker to count its connections. It answers all of them by one count. A worker that
-/// is blocked has one command for it at most, however many requests come meanwhile. Clones share
-/// the requests.
+/// Requests to a worker to count its connections. It answers all of them by one count. A worker
+/// that is blocked has one command for it at most, however many requests come meanwhile. Clones
+/// share the requests.
 #[derive(Clone, Default)]
 pub(super) struct CountRequests(Arc<Mutex<OpenRequests>>);
 
