@@ -8,6 +8,7 @@ mod accepted;
 mod address;
 mod admin;
 mod connection;
+mod connection_counts;
 mod extract;
 mod factory;
 mod http2;

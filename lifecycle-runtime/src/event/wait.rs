@@ -92,6 +92,12 @@ pub enum Wait {
         /// Time for which it is waited for.
         running: Duration,
     },
+    /// Everything else has ended, and the metrics are being published for the last time.
+    #[non_exhaustive]
+    Publication {
+        /// Time for which it is waited for.
+        running: Duration,
+    },
 }
 
 impl fmt::Display for Wait {
@@ -142,6 +148,9 @@ impl fmt::Display for Wait {
             Self::DrainDelay { left } => write!(f, "the drain delay, {} left", readable(*left)),
             Self::Observers { running } => {
                 write!(f, "an observer of events {}", readable(*running))
+            }
+            Self::Publication { running } => {
+                write!(f, "the last publication of metrics {}", readable(*running))
             }
             Self::Value { hook, others } => {
                 let name = hook.display_name();

@@ -113,13 +113,16 @@ impl Run {
         }
     }
 
-    /// Waits until the program's observers have seen all events, at most as long as the stop may
-    /// take.
+    /// Waits until the program's observers have seen all events and the metrics are published, at
+    /// most as long as the stop may take.
     async fn deliver_events(&self) {
         // The last hook may have used up all of its time, so observers have some beyond that.
         let now = Instant::now();
         let deadline = self.progress.borrow().deadline.unwrap_or(now);
         let deadline = observers_until(deadline, self.config.grace, now);
+        // What is published comes from the run, and waits for no observer.
+        #[cfg(feature = "metrics")]
+        let published = self.request_publication();
         self.live.add(move |_| vec![Wait::Observers { running: now.elapsed() }]);
         let delivered = async {
             self.engine.events.flushed().await;
@@ -137,6 +140,10 @@ impl Run {
         if !is_delivered {
             self.console
                 .complain("an observer of events has not returned, and has not seen all of them");
+        }
+        #[cfg(feature = "metrics")]
+        if let Some(published) = published {
+            self.await_publication(published, deadline).await;
         }
         self.emit_late_failure();
     }

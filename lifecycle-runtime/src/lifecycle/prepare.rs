@@ -107,7 +107,7 @@ pub(super) async fn prepare(
     run.inbox = inbox;
     run.show_live();
     #[cfg(feature = "metrics")]
-    if let Err(error) = publication.begin(&run) {
+    if let Err(error) = publication.begin(&mut run) {
         run.console.complain(&format!("no metrics are published: {error}"));
     }
     if let Some(exceeded) = exceeded {

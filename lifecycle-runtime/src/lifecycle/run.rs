@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+#[cfg(feature = "metrics")]
+use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::engine::executor::StepGate;
@@ -34,6 +36,10 @@ const HELD_VALUES_SHARE: u32 = 100;
 /// has to run first.
 const HELD_VALUES_LEAST: Duration = Duration::from_millis(100);
 
+/// Request to publish the metrics, with the sender that says that it is done, if that is awaited.
+#[cfg(feature = "metrics")]
+pub(super) type PublicationRequest = Option<oneshot::Sender<()>>;
+
 /// Run with all of its parts.
 pub(crate) struct Run {
     pub(crate) config: Config,
@@ -49,6 +55,9 @@ pub(crate) struct Run {
     pub(super) recorder: Recorder,
     pub(super) checks: Checks,
     pub(super) first_checks: FirstChecks,
+    /// Sender to the thread that publishes the metrics, which ends with it.
+    #[cfg(feature = "metrics")]
+    pub(super) publication: Option<UnboundedSender<PublicationRequest>>,
 }
 
 /// Parts of a run's work that its plan leaves open, and that differ in tests.
@@ -177,6 +186,8 @@ impl Run {
             switches,
             recorder,
             checks,
+            #[cfg(feature = "metrics")]
+            publication: None,
         }
     }
 

@@ -67,7 +67,8 @@ impl Http {
             service::make(move || Ok(app(&app_context, &access, &clients, &routes)))
         };
         let http = Self::of(Box::new(apps)).bind(address).workers(1).catch_panics(true);
-        let settings = Settings { reserve: ADMIN_RESERVE, ..http.settings };
+        let settings =
+            Settings { reserve: ADMIN_RESERVE, thread_name: Some("admin-worker"), ..http.settings };
         Self { setting: "`admin` or LIFECYCLE_ADMIN", settings, ..http }
     }
 }

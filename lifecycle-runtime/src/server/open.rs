@@ -1,23 +1,16 @@
 //! Open servers of a run, as its operators see them.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc::WeakUnboundedSender;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::connection::ConnectionKind;
+use super::connection_counts::{ConnectionKinds, CountRequests};
 use super::traffic::RequestTables;
 use super::worker::WorkerCommand;
 use crate::observe::metrics::{ConnectionCount, ServerCounts};
-
-/// Time within which a worker counts its connections. One that doesn't is blocked, or has ended; on
-/// a machine that is too busy for it, its connections are only counted as a whole.
-const COUNTED_WITHIN: Duration = Duration::from_millis(250);
 
 /// Protocol and state of connections that their worker has not told.
 const UNKNOWN: ConnectionKind = ConnectionKind { protocol: "unknown", state: "unknown" };
@@ -27,14 +20,17 @@ const UNKNOWN: ConnectionKind = ConnectionKind { protocol: "unknown", state: "un
 pub(crate) struct OpenServer {
     pub(super) urls: Vec<String>,
     pub(super) tables: RequestTables,
-    /// Senders of commands to its workers, which keep no worker from ending.
-    pub(super) workers: Arc<[WeakUnboundedSender<WorkerCommand>]>,
+    pub(super) workers: Arc<[OpenWorker]>,
     /// Count of the connections that were never accepted.
     pub(super) unaccepted: Arc<AtomicU64>,
 }
 
-/// Numbers of connections, by their protocol and state.
-pub(super) type ConnectionKinds = BTreeMap<ConnectionKind, u64>;
+/// Worker that operators may have count its connections.
+pub(super) struct OpenWorker {
+    /// Sender of commands, which does not keep the worker from ending.
+    commands: WeakUnboundedSender<WorkerCommand>,
+    requests: CountRequests,
+}
 
 /// Servers of a run that have been opened, in that order. Clones share them.
 #[derive(Clone, Default)]
@@ -62,7 +58,7 @@ impl OpenServers {
 impl OpenServer {
     /// Has each worker count its connections. `None` stands for one that doesn't.
     pub(super) async fn connections(&self) -> Vec<Option<ConnectionKinds>> {
-        join_all(self.workers.iter().map(count)).await
+        join_all(self.workers.iter().map(OpenWorker::count)).await
     }
 
     async fn counts(&self) -> ServerCounts {
@@ -91,13 +87,14 @@ impl OpenServer {
     }
 }
 
-async fn count(worker: &WeakUnboundedSender<WorkerCommand>) -> Option<ConnectionKinds> {
-    let (sender, kinds) = oneshot::channel();
-    worker.upgrade()?.send(WorkerCommand::Count(sender)).ok()?;
-    let kinds = timeout(COUNTED_WITHIN, kinds).await.ok()?.ok()?;
-    let mut counts = ConnectionKinds::new();
-    for kind in kinds {
-        *counts.entry(kind).or_default() += 1;
+impl OpenWorker {
+    pub(super) fn new(commands: WeakUnboundedSender<WorkerCommand>) -> Self {
+        Self { commands, requests: CountRequests::default() }
     }
-    Some(counts)
+
+    async fn count(&self) -> Option<ConnectionKinds> {
+        let commands = self.commands.upgrade().filter(|commands| !commands.is_closed())?;
+        let command = |requests| commands.send(WorkerCommand::Count(requests)).is_ok();
+        self.requests.count(command).await
+    }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::accept::{self, AcceptLimits, Acceptor, Obstacle, Obstacles};
 use super::address::Bound;
-use super::open::OpenServer;
+use super::open::{OpenServer, OpenWorker};
 use super::service::Endpoint;
 use super::tasks::LEAVING;
 use super::traffic::RequestTables;
@@ -228,7 +228,8 @@ impl Serving {
 
     /// Returns the server as its operators see it.
     pub(crate) fn for_operators(&self) -> OpenServer {
-        let workers = self.workers.iter().map(Worker::weak_commands).collect();
+        let workers =
+            self.workers.iter().map(|worker| OpenWorker::new(worker.weak_commands())).collect();
         OpenServer {
             urls: self.urls.clone(),
             tables: self.tables.clone(),

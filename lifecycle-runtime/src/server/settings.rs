@@ -42,6 +42,8 @@ macro_rules! settings {
             /// Number of connections that are accepted even when the process has no descriptor
             /// left.
             pub(super) reserve: usize,
+            /// Name of the workers' threads, without their number; `http-worker` by default.
+            pub(super) thread_name: Option<&'static str>,
         }
 
         impl Http {

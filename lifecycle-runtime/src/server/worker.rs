@@ -25,7 +25,8 @@ use tokio::time::Instant;
 
 use self::connections::ConnectionSet;
 use super::accepted::Accepted;
-use super::connection::{ClosingTimes, ConnectionKind};
+use super::connection::ClosingTimes;
+use super::connection_counts::CountRequests;
 use super::panics::PanicEvents;
 use super::secure::Secure;
 use super::service::{Endpoint, Make, build};
@@ -48,8 +49,8 @@ pub(super) enum WorkerCommand {
     Close { quiet_window: Duration },
     /// Drop connections as they are.
     Cut,
-    /// Answer by the protocol and the progress of each connection.
-    Count(oneshot::Sender<Vec<ConnectionKind>>),
+    /// Count the connections by their protocol and progress.
+    Count(CountRequests),
 }
 
 /// Handle through which the server commands a worker and waits for its end.
@@ -264,7 +265,8 @@ pub(super) fn start(number: usize, spec: &Arc<WorkerSpec>, make: Make) -> io::Re
     };
     // Dropped even if the thread panics.
     let gone = GoneGuard { table: Arc::clone(&table), _ended_sender: ended_sender };
-    thread(&format!("http-worker-{number}"), move || {
+    let name = spec.settings.thread_name.unwrap_or("http-worker");
+    thread(&format!("{name}-{number}"), move || {
         let _gone = gone;
         worker_thread.run(built_sender);
     })?;

@@ -4,7 +4,7 @@ mod figures;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -61,6 +61,8 @@ impl Freshness {
 /// Run of a check.
 struct CheckRun {
     ended: Instant,
+    /// The same moment for those outside of the process.
+    ended_at: SystemTime,
     took: Duration,
     /// Outcome of the run, if it failed.
     error: Option<Outcome>,
@@ -151,7 +153,8 @@ impl Checks {
         if check.runs.len() == KEPT_RUNS {
             check.runs.pop_front();
         }
-        check.runs.push_back(CheckRun { ended: Instant::now(), took, error });
+        let (ended, ended_at) = (Instant::now(), SystemTime::now());
+        check.runs.push_back(CheckRun { ended, ended_at, took, error });
         // The first success of a startup check is a change. That of any other check is none: it was
         // taken for well.
         let is_first = check.policy.kind == CheckKind::Startup && check.has_passed != passed;

@@ -74,15 +74,14 @@ fn duration(snapshot: &MetricsSnapshot, samples: &mut Samples<'_>) {
 }
 
 fn last_run(snapshot: &MetricsSnapshot, samples: &mut Samples<'_>) {
-    let now = snapshot.began_at + snapshot.now;
     for check in &snapshot.checks {
-        let ended = check.age.and_then(|age| now.checked_sub(age));
-        if let Some(ended) = ended.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok()) {
+        let ended = check.ended_at.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        if let Some(ended) = ended {
             samples(&labels(check, &check.hook.path()), ended.into());
         }
     }
 }
 
 fn labels<'p>(check: &CheckFigures, path: &'p str) -> [(&'static str, &'p str); 2] {
-    [("hook", path), ("kind", check.kind)]
+    [("hook", path), ("probe", check.probe)]
 }

@@ -15,6 +15,8 @@ static METADATA: Metadata<'static> =
 pub(crate) struct MetricsPublisher {
     /// Gauges that were published last.
     gauges: HashSet<Key>,
+    /// Address of the recorder that knows the families.
+    described_to: Option<usize>,
 }
 
 impl MetricsPublisher {
@@ -25,10 +27,14 @@ impl MetricsPublisher {
 
     fn publish_to(&mut self, recorder: &dyn Recorder, snapshot: &MetricsSnapshot) {
         let mut gauges = HashSet::with_capacity(self.gauges.len());
+        // A program may install its recorder at any time, in a startup hook for example.
+        let address = std::ptr::from_ref(recorder).addr();
+        let is_new = self.described_to.replace(address) != Some(address);
         for family in families() {
             let name = SharedString::from(family.name());
-            // A program may install its recorder at any time, in a startup hook for example.
-            describe(family, name.clone(), recorder);
+            if is_new {
+                describe(family, name.clone(), recorder);
+            }
             family.samples(snapshot, &mut |labels, value| {
                 let labels: Vec<_> = labels
                     .iter()

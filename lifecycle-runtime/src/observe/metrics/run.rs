@@ -14,7 +14,7 @@ pub(super) const FAMILIES: [MetricFamily; 9] = [
         build,
     ),
     MetricFamily::new(
-        "process_start_time",
+        "lifecycle_start_time",
         FamilyKind::Gauge,
         "Beginning of the run, since the Unix epoch",
         start_time,

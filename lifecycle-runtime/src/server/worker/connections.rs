@@ -13,7 +13,8 @@ use tokio::task::{AbortHandle, yield_now};
 
 use super::{Load, WorkerCommand, WorkerSpec};
 use crate::server::accepted::Accepted;
-use crate::server::connection::{Connection, ConnectionKind, WorkerPhase};
+use crate::server::connection::{Connection, WorkerPhase};
+use crate::server::connection_counts::ConnectionKinds;
 use crate::server::service::Serve;
 use crate::server::settings::keep_alive_header;
 use crate::server::socket::SharedSocket;
@@ -91,7 +92,7 @@ impl ConnectionSet {
                         self.phase.close(self.spec.settings.closing_times(quiet_window));
                         self.each(Connection::wake);
                     }
-                    Some(WorkerCommand::Count(answer)) => drop(answer.send(self.kinds())),
+                    Some(WorkerCommand::Count(requests)) => requests.answer(|| self.kinds()),
                     Some(WorkerCommand::Cut) | None => {
                         self.table.cut();
                         self.leave_to_system();
@@ -116,10 +117,13 @@ impl ConnectionSet {
         self.open.borrow().is_empty() && self.handlers.get() == 0
     }
 
-    /// Returns the protocol and the progress of each connection.
-    fn kinds(&self) -> Vec<ConnectionKind> {
-        let open = self.open.borrow();
-        open.iter().map(|(_, member)| member.connection.kind(member.socket.is_some())).collect()
+    /// Returns the numbers of the connections, by their protocol and progress.
+    fn kinds(&self) -> ConnectionKinds {
+        let mut kinds = ConnectionKinds::new();
+        for (_, member) in self.open.borrow().iter() {
+            *kinds.entry(member.connection.kind(member.socket.is_some())).or_default() += 1;
+        }
+        kinds
     }
 
     fn each(&self, call: impl Fn(&Connection)) {

@@ -180,7 +180,7 @@ fn services_and_checks_are_counted() {
     let passing = wait_for(&mut program, |it| succeeded(it) >= Some(2.0));
     assert_eq!(passing.get("lifecycle_check_runs_total", &["result=\"failed\""]), Some(0.0));
     let last = passing.get("lifecycle_check_last_run_timestamp_seconds", &[]).expect("a moment");
-    assert!(last > passing.get("process_start_time_seconds", &[]).expect("a moment"));
+    assert!(last > passing.get("lifecycle_start_time_seconds", &[]).expect("a moment"));
     program.tell("pump");
     program.tell("break ping");
     let failing = |it: &Scrape| {

@@ -1,6 +1,6 @@
 //! Figures of health checks, for metrics.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -10,16 +10,16 @@ use crate::hook::HookMeta;
 /// Figures of a health check.
 pub(crate) struct CheckFigures {
     pub(crate) hook: &'static HookMeta,
-    /// Name of the kind of check.
-    pub(crate) kind: &'static str,
+    /// Name of the probe that depends on the check: that of its kind.
+    pub(crate) probe: &'static str,
     /// Name of the status, as probes show it.
     pub(crate) status: &'static str,
     /// Number of failures in a row.
     pub(crate) failures: u32,
     /// Time that the last run took.
     pub(crate) took: Option<Duration>,
-    /// Time since the last run ended.
-    pub(crate) age: Option<Duration>,
+    /// Moment at which the last run ended.
+    pub(crate) ended_at: Option<SystemTime>,
 }
 
 impl Checks {
@@ -35,11 +35,11 @@ impl CheckState {
         let last = self.runs.back();
         CheckFigures {
             hook: self.hook,
-            kind: self.policy.kind.name(),
+            probe: self.policy.kind.name(),
             status: self.status(freshness, now).name(),
             failures: self.failures,
             took: last.map(|last| last.took),
-            age: last.map(|last| last.age(now)),
+            ended_at: last.map(|last| last.ended_at),
         }
     }
 }

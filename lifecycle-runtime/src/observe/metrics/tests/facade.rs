@@ -105,6 +105,19 @@ fn a_recorder_has_each_sample_by_its_name_and_labels() {
 }
 
 #[test]
+fn a_recorder_gets_the_descriptions_once() {
+    let (first, second) = (Recorded::default(), Recorded::default());
+    let mut publisher = MetricsPublisher::default();
+    let mut described = |recorded: &Recorded| {
+        with_local_recorder(recorded, || publisher.publish(&beginning()));
+        std::mem::take(&mut *recorded.described.lock().expect("no panic")).len()
+    };
+    assert_eq!(described(&first), families().count());
+    assert_eq!(described(&first), 0);
+    assert_eq!(described(&second), families().count());
+}
+
+#[test]
 fn a_gauge_that_there_is_no_longer_is_zero() {
     let recorded = Recorded::default();
     let mut publisher = MetricsPublisher::default();

@@ -18,7 +18,7 @@ fn each_family_has_a_name_of_its_own_and_a_sample() {
     let series = series(&stopping());
     for name in names {
         assert!(is_name(&name), "{name}");
-        assert!(name.starts_with("lifecycle_") || name == "process_start_time_seconds", "{name}");
+        assert!(name.starts_with("lifecycle_"), "{name}");
         assert!(series.iter().any(|series| series.name == name), "{name} has no sample");
     }
 }
@@ -66,7 +66,7 @@ fn what_there_is_not_yet_is_left_out() {
         "lifecycle_service_restarts_total",
         "lifecycle_signal_runs_total",
         "lifecycle_state",
-        "process_start_time_seconds",
+        "lifecycle_start_time_seconds",
     ];
     assert_eq!(first, expected.map(str::to_owned).into());
 }
@@ -99,11 +99,32 @@ fn a_stop_that_is_over_grows_no_longer() {
     assert_eq!(took(&snapshot), SampleValue::Number(1.5));
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_check_stays_where_it_was_until_the_next_run() {
+    let plan = sample::plan("check ping").expect("valid");
+    let checks = Checks::new(plan.of_kind(Kind::HealthCheck));
+    checks.record(hook(&plan, "ping"), &Outcome::Succeeded, millis(5));
+    let ended = |now: Duration| {
+        let checks = checks.figures(Freshness::Any);
+        let series = series(&MetricsSnapshot { checks, now, ..stopping() }).into_iter();
+        let mut ends =
+            series.filter(|series| series.name == "lifecycle_check_last_run_timestamp_seconds");
+        ends.next().expect("it has run").value
+    };
+    let first = ended(millis(3_000));
+    // Clocks do not go alike: that of the run has gone further than that of the check.
+    tokio::time::advance(millis(1_000)).await;
+    assert_eq!(ended(millis(4_001)), first);
+}
+
 #[test]
 fn metrics_as_open_metrics() {
     let mut snapshot = stopping();
-    // Their age depends on the machine.
-    snapshot.checks.iter_mut().for_each(|check| check.age = check.age.map(|_| millis(1_000)));
+    // They have run in this test.
+    let ended_at = snapshot.began_at + millis(2_000);
+    snapshot.checks.iter_mut().for_each(|check| {
+        check.ended_at = check.ended_at.map(|_| ended_at);
+    });
     let mut text = snapshot.into_text(TextFormat::OpenMetrics);
     let rust = option_env!("RUSTC_VERSION_OF_BUILD").map(|version| ("rust", version));
     for (label, version) in rust.into_iter().chain([("lifecycle", env!("CARGO_PKG_VERSION"))]) {
