@@ -102,7 +102,7 @@ fn nothing_changes_anything_and_unknown_paths_lead_on() {
         assert_eq!(unknown.status, 404, "{path}");
         let body: serde_json::Value = serde_json::from_str(&unknown.body).expect("JSON");
         let paths = body["paths"].as_array().expect("a list");
-        assert_eq!(paths.len(), 12, "{body}");
+        assert_eq!(paths.len(), 13, "{body}");
         assert!(paths.contains(&"/timeline".into()) && paths.contains(&"/livez".into()));
         assert!(unknown.head.contains("\r\nx-content-type-options: nosniff\r\n"));
     }
