@@ -112,8 +112,8 @@
 //! # Features
 //!
 //! - `http2`: HTTP/2 without TLS (`Http::auto_h2c`)
-//! - `metrics`: the metrics of a run through the crate `metrics`, for the program's own exporter; for
-//!   processes with one run ([guide](guide::metrics))
+//! - `metrics`: the metrics of a run through the crate `metrics`, for the program's own exporter;
+//!   for processes with one run ([guide](guide::metrics))
 //! - `testing`: apps inside tests, for `[dev-dependencies]` ([`testing`])
 //! - `rustls`: TLS, and HTTP/2 over it (`Http::rustls_0_23`)
 #![warn(unreachable_pub)]
