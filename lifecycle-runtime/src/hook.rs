@@ -6,6 +6,7 @@ pub(crate) mod error;
 pub(crate) mod id;
 pub(crate) mod inject;
 mod kind;
+mod label;
 mod message;
 pub(crate) mod outcome;
 pub(crate) mod output;
@@ -265,16 +266,6 @@ impl HookMeta {
         format!("{}:{}", self.file, self.line)
     }
 
-    /// Returns the hook's name and place, as messages name it: `` hook `db` (src/main.rs:7) ``.
-    pub(crate) fn label(&self) -> HookLabel<'_> {
-        self.label_as("hook")
-    }
-
-    /// Returns the same label with another word for the hook: `` service `pump` (src/main.rs:7) ``.
-    pub(crate) fn label_as(&self, noun: &'static str) -> HookLabel<'_> {
-        HookLabel { noun, hook: self }
-    }
-
     /// Returns the name of the type of the hook's value; `None` if it has none.
     pub(crate) fn value_type(&self) -> Option<&'static str> {
         let name = (self.value_type)();
@@ -375,19 +366,6 @@ impl HookMeta {
             DependencySource::Type(dependencies) => dependencies(),
             DependencySource::Data(dependencies) => dependencies,
         }
-    }
-}
-
-/// Label of a hook in a message.
-pub(crate) struct HookLabel<'h> {
-    noun: &'static str,
-    hook: &'h HookMeta,
-}
-
-impl fmt::Display for HookLabel<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HookMeta { display_name, file, line, .. } = self.hook;
-        write!(f, "{} `{display_name}` ({file}:{line})", self.noun)
     }
 }
 
