@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::{open, start};
+use crate::{ready, start};
 
 /// Returns the transformation of the graph as it stands.
 fn view(page: &Browser) -> (f64, f64, f64) {
@@ -22,9 +22,7 @@ fn focused(page: &Browser) -> String {
 
 #[test]
 fn a_click_on_a_step_shows_its_place_value_times_and_last_error() {
-    let mut program = start("").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((mut program, page)) = ready(start("")) else { return };
     page.show("graph");
     page.wait_until("document.querySelectorAll('#graph [data-number]').length === 2");
     assert_eq!(page.value("document.querySelectorAll('#graph .edge').length"), 1);
@@ -57,9 +55,7 @@ fn a_click_on_a_step_shows_its_place_value_times_and_last_error() {
 
 #[test]
 fn the_graph_is_moved_by_dragging_and_zoomed_by_the_wheel() {
-    let mut program = start("").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((program, page)) = ready(start("")) else { return };
     page.show("graph");
     page.wait_until("document.querySelectorAll('#graph [data-number]').length === 2");
     let place = page.value(
@@ -93,9 +89,7 @@ fn the_graph_is_moved_by_dragging_and_zoomed_by_the_wheel() {
 
 #[test]
 fn the_page_can_be_used_by_keys_alone() {
-    let mut program = start("").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((program, page)) = ready(start("")) else { return };
     page.press("Tab");
     page.wait_until("document.activeElement.matches('.skip-link:focus-visible')");
     page.press("Tab");

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::browser::Browser;
 use crate::harness::Signal;
-use crate::{open, start};
+use crate::{open, ready, start};
 
 /// Script that returns the texts whose contrast is below the 4.5 of WCAG's level AA.
 const FAINT: &str = "(() => {
@@ -47,9 +47,7 @@ fn assert_legible(page: &Browser) {
 
 #[test]
 fn the_page_follows_the_preference_for_light_or_dark_and_is_legible_in_both() {
-    let mut program = start("close_db=wait").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((mut program, page)) = ready(start("close_db=wait")) else { return };
     program.tell("pump");
     program.tell("break ping");
     page.wait_for("#blame", "ping");

@@ -33,6 +33,15 @@ fn url_of(program: &mut Program) -> String {
     format!("http://{address}/")
 }
 
+/// Starts a program and opens its page once it is ready; `None` if no browser is installed.
+#[track_caller]
+fn ready(start: Start) -> Option<(Program, Browser)> {
+    let mut program = start.start().ready();
+    let page = open(&mut program)?;
+    page.wait_for("#state", "ready");
+    Some((program, page))
+}
+
 /// Opens the page of a program; `None` if no browser is installed.
 #[track_caller]
 fn open(program: &mut Program) -> Option<Browser> {

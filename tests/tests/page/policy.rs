@@ -3,7 +3,7 @@
 use lifecycle_tests::http::Connection;
 use serde_json::json;
 
-use crate::{open, start, url_of};
+use crate::{ready, start, url_of};
 
 const VIEWS: [&str; 8] =
     ["overview", "graph", "timeline", "services", "checks", "traffic", "events", "about"];
@@ -42,9 +42,7 @@ fn the_page_comes_with_a_policy_that_names_its_script_and_its_style_by_their_has
 
 #[test]
 fn no_view_breaks_the_policy_or_fetches_anything_from_elsewhere() {
-    let mut program = start("").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((program, page)) = ready(start("")) else { return };
     for view in VIEWS {
         page.show(view);
     }
@@ -57,9 +55,7 @@ fn no_view_breaks_the_policy_or_fetches_anything_from_elsewhere() {
 
 #[test]
 fn the_policy_lets_no_text_become_a_part_of_the_page() {
-    let mut program = start("").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((program, page)) = ready(start("")) else { return };
     let tried = page.value(
         "(() => { try { document.body.innerHTML = '<b>text</b>'; } catch (error) {
             return error.name; } })()",
@@ -71,9 +67,7 @@ fn the_policy_lets_no_text_become_a_part_of_the_page() {
 
 #[test]
 fn an_error_with_markup_is_shown_as_text() {
-    let mut program = start("").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((mut program, page)) = ready(start("")) else { return };
     program.tell("pump");
     let error = "<script>alert(\"broken\")</script>";
     page.wait_for("#blame", error);

@@ -4,7 +4,7 @@ use lifecycle_tests::http::Connection;
 
 use crate::browser::Browser;
 use crate::harness::Signal;
-use crate::{open, start};
+use crate::{open, ready, start};
 
 /// Checks that what is to blame is big, and in sight without scrolling.
 fn assert_in_sight(page: &Browser) {
@@ -16,9 +16,7 @@ fn assert_in_sight(page: &Browser) {
 
 #[test]
 fn a_hook_that_hangs_is_blamed_beside_the_countdown() {
-    let mut program = start("close_db=wait").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((mut program, page)) = ready(start("close_db=wait")) else { return };
     program.signal(Signal::SIGTERM);
     program.wait_until_said("close_db");
     page.wait_for("#state", "stopping");

@@ -4,7 +4,7 @@ use lifecycle_tests::http::Connection;
 use serde_json::json;
 
 use crate::harness::program;
-use crate::{open, patient, start};
+use crate::{open, patient, ready, start};
 
 #[test]
 fn the_state_is_live_with_what_the_start_waits_for() {
@@ -26,9 +26,7 @@ fn the_state_is_live_with_what_the_start_waits_for() {
 
 #[test]
 fn the_start_is_a_chart_with_the_critical_path() {
-    let mut program = start("").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((program, page)) = ready(start("")) else { return };
     page.show("timeline");
     for hook in ["db", "pump", "announce"] {
         page.wait_until(&format!(
@@ -53,9 +51,7 @@ fn the_start_is_a_chart_with_the_critical_path() {
 
 #[test]
 fn services_show_their_restarts_and_the_countdown_to_the_next_run() {
-    let mut program = start("").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((mut program, page)) = ready(start("")) else { return };
     page.show("services");
     page.wait_for("#services", "running");
     program.tell("pump");
@@ -73,9 +69,7 @@ fn services_show_their_restarts_and_the_countdown_to_the_next_run() {
 
 #[test]
 fn checks_show_their_history() {
-    let mut program = start("").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((mut program, page)) = ready(start("")) else { return };
     page.show("checks");
     page.wait_until("document.querySelectorAll('#checks .history rect.ok').length >= 3");
     program.tell("break ping");
@@ -89,9 +83,7 @@ fn checks_show_their_history() {
 
 #[test]
 fn requests_and_connections_are_shown_as_charts_and_as_lists() {
-    let mut program = start("").env("LIFECYCLE_WORKERS", "1").start();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((mut program, page)) = ready(start("").env("LIFECYCLE_WORKERS", "1")) else { return };
     page.show("traffic");
     page.wait_for("#view", "No request is in flight.");
     // A server closes a connection on which no request comes for a while.
@@ -138,9 +130,7 @@ fn a_stall_is_shown_big_with_the_request_that_holds_the_thread() {
 
 #[test]
 fn settings_are_shown_with_where_they_come_from() {
-    let mut program = start("").env("LIFECYCLE_WORKERS", "2").start().ready();
-    let Some(page) = open(&mut program) else { return };
-    page.wait_for("#state", "ready");
+    let Some((program, page)) = ready(start("").env("LIFECYCLE_WORKERS", "2")) else { return };
     page.show("about");
     page.wait_for("#settings tr[data-key=grace]", "grace10 minenvironment");
     page.wait_for("#settings tr[data-key=workers]", "workers2environment");
