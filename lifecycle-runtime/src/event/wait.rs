@@ -100,6 +100,33 @@ pub enum Wait {
     },
 }
 
+impl Wait {
+    /// Returns the time for which it has been running, or the longest of several. `None` if that is
+    /// not known.
+    pub(crate) fn running(&self) -> Option<Duration> {
+        match self {
+            Self::Hook { running, .. }
+            | Self::Service { running, .. }
+            | Self::Observers { running }
+            | Self::Publication { running } => Some(*running),
+            Self::Requests { longest, .. } | Self::Tasks { longest, .. } => {
+                longest.iter().map(|request| request.running).max()
+            }
+            Self::Connections { .. }
+            | Self::BlockedWorkers { .. }
+            | Self::BlockingPools { .. }
+            | Self::Apps { .. }
+            | Self::DrainDelay { .. }
+            | Self::Value { .. } => None,
+        }
+    }
+
+    /// Returns `true` for what may hold up the end of a process whose run is over.
+    pub(crate) fn is_behind_the_run(&self) -> bool {
+        matches!(self, Self::Observers { .. } | Self::Publication { .. })
+    }
+}
+
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -223,14 +223,10 @@ impl RunPhases<'_> {
         path
     }
 
-    /// Emits the addresses of open servers, and shows their requests and obstacles from now on.
+    /// Shows the requests and obstacles of open servers from now on, and then emits their addresses.
+    /// So requests to an address that has been emitted are shown.
     fn show(&self, serving: &[Serving]) {
         let Run { engine, handle, live, app_context, .. } = self.run;
-        let urls: Vec<_> = serving.iter().flat_map(|server| server.urls.clone()).collect();
-        handle.listens(urls.clone());
-        for url in urls {
-            engine.events.emit(&Event::Listening { url });
-        }
         let tasks = app_context.tasks.clone();
         live.add(move |_| tasks.now().into_iter().collect());
         for server in serving {
@@ -239,6 +235,11 @@ impl RunPhases<'_> {
             live.add(move |state| tables.now(state));
             let obstacle = server.obstacle.clone();
             live.add_ailment(move || obstacle.borrow().as_ref().map(Obstacle::to_string));
+        }
+        let urls: Vec<_> = serving.iter().flat_map(|server| server.urls.clone()).collect();
+        handle.listens(urls.clone());
+        for url in urls {
+            engine.events.emit(&Event::Listening { url });
         }
     }
 

@@ -42,6 +42,11 @@ const RUN_AS_JOB: &str = r#"
     read -r key <&2
     fg"#;
 
+/// Lines that run the program twice, side by side. The other begins with an Enter, and has the
+/// arguments of `TEST_BESIDE`.
+const RUN_TWICE: &str = r#"
+    "$0" "$@" >&2 9>&- | { read -r key <&2; exec "$0" $TEST_BESIDE <&2 >&2 9>&-; }"#;
+
 /// Line that the shell writes behind everything of the program.
 pub(crate) const LAST: &str = "that was all";
 
@@ -115,6 +120,13 @@ impl Emulator {
         Self::led_by(&LEADER.replace(RUN, RUN_AS_JOB), path, Some(SIZE), prepare)
     }
 
+    /// Starts a program that is begun once more, with these arguments, by [`Key::Enter`].
+    pub(crate) fn twice(path: &str, args: &str, prepare: impl FnOnce(Start) -> Start) -> Self {
+        let leader = LEADER.replace(RUN, RUN_TWICE);
+        let prepare = |start| prepare(start).env("TEST_BESIDE", args);
+        Self::led_by(&leader, path, Some(SIZE), prepare)
+    }
+
     /// Starts a program on a terminal of this size, in columns and rows; with `None`, of an unknown
     /// size.
     pub(crate) fn sized(
@@ -177,6 +189,11 @@ impl Emulator {
     /// Returns everything that was written to the terminal.
     pub(crate) fn bytes(&self) -> String {
         String::from_utf8_lossy(&self.shown().bytes).into_owned()
+    }
+
+    /// Returns the frames of live lines that have been written.
+    pub(crate) fn frames(&self) -> Vec<String> {
+        self.bytes().split(FRAME).skip(1).map(frame_text).collect()
     }
 
     /// Presses a key.
@@ -295,6 +312,11 @@ pub(crate) enum Key {
     Suspend = 26,
     /// `^Q`: it goes on.
     GoOn = 17,
+}
+
+/// Returns the text of a frame, without what was written behind it.
+fn frame_text(text: &str) -> String {
+    text.split(FRAME_END).next().unwrap_or_default().to_owned()
 }
 
 fn set_size(terminal: &impl AsFd, (columns, rows): (u16, u16)) {

@@ -289,6 +289,22 @@ fn a_terminal_of_another_session_has_none() {
 }
 
 #[test]
+fn of_two_programs_on_one_terminal_the_first_has_the_lines_until_it_is_ready() {
+    let mut emulator = Emulator::twice(SERVICE, "warm=hang", |start| start.args("cache=wait"));
+    live(&mut emulator, "starting ", "cache");
+    emulator.press(Key::Enter);
+    // The other waits for longer than until live lines would appear.
+    emulator.wait_for("waiting for warm ");
+    let is_of = |frame: &String, hook: &str| frame.contains(&format!("  {hook} "));
+    let frames = emulator.frames();
+    assert!(!frames.iter().any(|frame| is_of(frame, "warm")), "{frames:#?}");
+    emulator.program.tell("cache");
+    live(&mut emulator, "starting ", "warm");
+    emulator.press(Key::Interrupt);
+    emulator.end(0).expect_not(LIVE);
+}
+
+#[test]
 fn what_a_subscriber_shows_has_no_live_lines_beside_it() {
     let mut emulator = service("flush=wait log=info");
     emulator.wait_for("ready");

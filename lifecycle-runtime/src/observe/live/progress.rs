@@ -28,13 +28,14 @@ pub(crate) struct LiveProgress {
 
 impl Live {
     /// Returns the progress of the start or the stop of this plan; `None` if the run does neither.
-    /// A stop is not over while observers of events are waited for.
+    /// A stop is not over while observers of events, or the last publication of metrics, are waited
+    /// for.
     pub(crate) fn progress(&self, plan: &Plan, startup_timeout: Duration) -> Option<LiveProgress> {
         let standing = self.recorder.standing();
         let Standing { state, stop_began, grace, is_hurried, .. } = standing;
         let waits = self.waits();
-        let observers_hang = || waits.iter().any(|wait| matches!(wait, Wait::Observers { .. }));
-        if state == State::Ready || (state == State::Stopped && !observers_hang()) {
+        let is_held_up = || waits.iter().any(Wait::is_behind_the_run);
+        if state == State::Ready || (state == State::Stopped && !is_held_up()) {
             return None;
         }
         // The event about the beginning of the stop precedes the new state.
@@ -175,11 +176,15 @@ mod tests {
         run.expect((4, 4));
         run.tell(&Event::State(State::Stopped));
         run.expect_none();
-        // Until observers have seen the last event, the stop is not over.
-        run.live.add(|_| vec![Wait::Observers { running: Duration::ZERO }]);
-        run.expect((4, 4));
-        run.live.forget_others();
-        run.expect_none();
+        // The stop is not over until the metrics are published, and observers have seen the last
+        // event.
+        let running = Duration::ZERO;
+        for wait in [Wait::Publication { running }, Wait::Observers { running }] {
+            run.live.add(move |_| vec![wait.clone()]);
+            run.expect((4, 4));
+            run.live.forget_others();
+            run.expect_none();
+        }
     }
 
     #[test]

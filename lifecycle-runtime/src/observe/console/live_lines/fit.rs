@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 use crate::hook::error::printable;
 
-/// Returns the number of columns that a text takes.
+/// Returns the number of columns that a text takes: two for a Chinese character.
 pub(super) fn columns_of(text: &str) -> usize {
-    text.chars().count()
+    text.width()
 }
 
 /// Returns a text in which nothing acts on the terminal, and nothing begins another line. It may be
@@ -25,18 +27,28 @@ pub(super) fn shortened_in_the_middle(text: &str, columns: usize) -> Cow<'_, str
     kept(text, columns, columns.saturating_sub(1) / 2)
 }
 
-/// Returns a text, or what fits of it: so many characters at its end, and its beginning.
+/// Returns a text, or what fits of it: as much as fits into so many columns at its end, and as much
+/// of its beginning as there is room for.
 fn kept(text: &str, columns: usize, at_end: usize) -> Cow<'_, str> {
-    let all = columns_of(text);
-    if all <= columns {
+    if columns_of(text) <= columns {
         return text.into();
     }
     if columns == 0 {
         return "".into();
     }
-    let begin: String = text.chars().take(columns - 1 - at_end).collect();
-    let end: String = text.chars().skip(all - at_end).collect();
-    format!("{begin}…{end}").into()
+    let end = text.len() - fitting(text.chars().rev(), at_end);
+    let room = columns - 1 - columns_of(&text[end..]);
+    let begin = fitting(text.chars(), room);
+    format!("{}…{}", &text[..begin], &text[end..]).into()
+}
+
+/// Returns the length in bytes of the first characters that fit into this number of columns.
+fn fitting(characters: impl Iterator<Item = char>, columns: usize) -> usize {
+    let with_columns = characters.scan(0, |taken, character| {
+        *taken += character.width().unwrap_or(0);
+        Some((*taken, character.len_utf8()))
+    });
+    with_columns.take_while(|(taken, _)| *taken <= columns).map(|(_, length)| length).sum()
 }
 
 #[cfg(test)]
@@ -56,6 +68,21 @@ mod tests {
         ] {
             assert_eq!(shortened("/a/b/c/d", columns), begin);
             assert_eq!(shortened_in_the_middle("/a/b/c/d", columns), middle);
+        }
+    }
+    #[test]
+    fn a_wide_character_takes_two_columns() {
+        let text = "/注文/印刷";
+        assert_eq!(columns_of(text), 10);
+        for (columns, begin, middle) in [
+            (10, text, text),
+            (9, "/注文/印…", "/注…印刷"),
+            (8, "/注文/…", "/注文…刷"),
+            (4, "/注…", "/注…"),
+            (3, "/…", "/…"),
+        ] {
+            assert_eq!(shortened(text, columns), begin, "{columns}");
+            assert_eq!(shortened_in_the_middle(text, columns), middle, "{columns}");
         }
     }
 }

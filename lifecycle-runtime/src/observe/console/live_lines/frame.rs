@@ -1,8 +1,10 @@
 //! Texts of the live lines.
 
+use std::cmp::Reverse;
+
 use super::fit::{columns_of, one_line, shortened};
 use super::screen::Size;
-use super::wait_line::WaitLine;
+use super::wait_line::{WaitLine, Waited};
 use crate::event::{State, StopCause, readable};
 use crate::observe::live::LiveProgress;
 
@@ -19,7 +21,8 @@ const SHORT_CAUSE: usize = 20;
 /// Smallest number of columns in which a part of a cause says anything.
 const SHORTEST_CAUSE: usize = 8;
 
-/// Returns the lines about a start or a stop, for a terminal of this size.
+/// Returns the lines about a start or a stop, for a terminal of this size. What is stalled comes
+/// first, and then what has been running the longest, as it is the likeliest to be to blame.
 pub(super) fn lines(progress: &LiveProgress, size: Size) -> Vec<String> {
     let width = usize::from(size.columns);
     let most = usize::from(MOST.min(size.rows / 3).max(LEAST));
@@ -27,8 +30,10 @@ pub(super) fn lines(progress: &LiveProgress, size: Size) -> Vec<String> {
     let total = progress.stalls.len() + waits.iter().map(WaitLine::count_of).sum::<usize>();
     // The header has a line, and those that are left out have one.
     let room = if total < most { total } else { most - 2 };
+    let mut waited: Vec<_> = waits.iter().flat_map(Waited::all_of).collect();
+    waited.sort_by_key(|waited| Reverse(waited.running()));
     let stalls = progress.stalls.iter().map(|text| WaitLine::bad(text));
-    let named = stalls.chain(waits.iter().flat_map(WaitLine::all_of)).take(room);
+    let named = stalls.chain(waited.into_iter().map(Waited::line)).take(room);
     let mut lines = vec![header(progress, total == 0, width)];
     lines.extend(named.map(|line| line.painted(width)));
     let named = lines.len() - 1;
@@ -123,8 +128,8 @@ mod tests {
         let wait = Wait::Hook { hook, running: Duration::from_millis(2_100) };
         let expected = [
             "stopping (SIGTERM) 3.2 s, 21.8 s left, 2 of 5 done, ^C to hurry, waiting for:",
-            "  close_db 2.1 s (app.rs:1)",
             "  GET /report 4 s",
+            "  close_db 2.1 s (app.rs:1)",
         ];
         assert_eq!(plain(&stop(vec![wait, request("/report")]), 30, 100), expected);
         let hurried = LiveProgress { is_hurried: true, ..stop(Vec::new()) };
@@ -186,13 +191,38 @@ mod tests {
     fn lines_are_no_wider_than_the_terminal() {
         let hook = hooks("stop close_db")[0];
         let wait = Wait::Hook { hook, running: Duration::from_secs(2) };
-        let progress = stop(vec![request(&"/long".repeat(50)), wait]);
+        let wide = request(&"/注文".repeat(50));
+        let progress = stop(vec![request(&"/long".repeat(50)), wide, wait]);
         for columns in [10, 20, 30, 78] {
             for line in plain(&progress, 30, columns) {
-                assert!(line.chars().count() <= usize::from(columns), "{columns}: {line}");
+                assert!(columns_of(&line) <= usize::from(columns), "{columns}: {line}");
             }
         }
-        assert_eq!(plain(&progress, 30, 22)[2], "  close_db 2 s (app.r…");
+        assert_eq!(plain(&progress, 30, 22)[3], "  close_db 2 s (app.r…");
+    }
+
+    #[test]
+    fn what_has_been_running_the_longest_is_named_where_there_is_room_for_little() {
+        let request = |seconds| {
+            let running = Duration::from_secs(seconds);
+            RequestInfo { method: "GET".into(), path: "/report".to_owned(), running }
+        };
+        let requests = |count| Wait::Requests { count, longest: vec![request(2), request(1)] };
+        let hook = Wait::Hook { hook: hooks("drain leave")[0], running: Duration::from_secs(20) };
+        let waits = vec![Wait::Connections { count: 3 }, requests(2), requests(9), hook];
+        let mut progress = stop(waits);
+        let expected = ["  leave 20 s (app.rs:1)", "  GET /report 2 s", "  … and 11 more"];
+        assert_eq!(plain(&progress, 12, 100)[1..], expected);
+        // What is stalled is worse.
+        progress.stalls = vec!["worker 0 of http://127.0.0.1:80 for 6 s".to_owned()];
+        let expected = [
+            "  worker 0 of http://127.0.0.1:80 for 6 s",
+            "  leave 20 s (app.rs:1)",
+            "  … and 12 more",
+        ];
+        assert_eq!(plain(&progress, 12, 100)[1..], expected);
+        let painted = &lines(&progress, Size { rows: 12, columns: 100 })[1];
+        assert!(painted.contains("\x1b[31m"), "{painted}");
     }
 
     #[test]

@@ -20,18 +20,44 @@ pub(super) struct WaitLine {
     is_bad: bool,
 }
 
-impl WaitLine {
-    /// Returns the lines about a wait, which are made one by one: each request has its own.
-    pub(super) fn all_of(wait: &Wait) -> impl Iterator<Item = Self> {
+/// Thing that is waited for and has a line: each request has its own.
+#[derive(Clone, Copy)]
+pub(super) enum Waited<'w> {
+    Request { word: &'static str, request: &'w RequestInfo },
+    Other(&'w Wait),
+}
+
+impl<'w> Waited<'w> {
+    /// Returns the things that a wait names.
+    pub(super) fn all_of(wait: &'w Wait) -> impl Iterator<Item = Self> {
         let (longest, word): (&[RequestInfo], _) = match wait {
             Wait::Requests { longest, .. } => (longest, ""),
             Wait::Tasks { longest, .. } => (longest, "a task of "),
             _ => (&[], ""),
         };
-        let other = longest.is_empty().then(|| Self::of(wait));
-        other.into_iter().chain(longest.iter().map(move |request| Self::of_request(word, request)))
+        let other = longest.is_empty().then_some(Self::Other(wait));
+        let requests = longest.iter().map(move |request| Self::Request { word, request });
+        other.into_iter().chain(requests)
     }
 
+    /// Returns the time for which it has been running; zero if that is not known.
+    pub(super) fn running(self) -> Duration {
+        match self {
+            Self::Request { request, .. } => request.running,
+            Self::Other(wait) => wait.running().unwrap_or_default(),
+        }
+    }
+
+    /// Returns the line about it.
+    pub(super) fn line(self) -> WaitLine {
+        match self {
+            Self::Request { word, request } => WaitLine::of_request(word, request),
+            Self::Other(wait) => WaitLine::of(wait),
+        }
+    }
+}
+
+impl WaitLine {
     /// Returns the number of things that a wait stands for, each of which would have a line.
     pub(super) fn count_of(wait: &Wait) -> usize {
         match wait {
@@ -117,7 +143,7 @@ mod tests {
             Wait::Value { hook, others: 1 },
             Wait::Observers { running },
         ] {
-            let lines: Vec<_> = WaitLine::all_of(&wait).collect();
+            let lines: Vec<_> = Waited::all_of(&wait).map(Waited::line).collect();
             let WaitLine { name, time, detail, .. } = &lines[0];
             assert_eq!(format!("{name}{time}{detail}"), one_line(&wait.to_string()));
             assert_eq!((lines.len(), WaitLine::count_of(&wait)), (1, 1));
