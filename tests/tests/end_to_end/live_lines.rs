@@ -269,7 +269,7 @@ fn in_the_background_nothing_is_drawn_and_nothing_taken_away() {
 #[test]
 fn an_observer_that_holds_the_end_up_is_shown() {
     let mut emulator = Emulator::start(SERVICES, |start| {
-        start.args("observer=stop").env("LIFECYCLE_GRACE", "10s")
+        start.args("observer=stop").env("LIFECYCLE_GRACE", "20s")
     });
     emulator.wait_for("ready after");
     emulator.press(Key::Interrupt);
