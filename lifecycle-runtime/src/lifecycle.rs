@@ -4,6 +4,7 @@ mod admin;
 mod deadlines;
 mod drain;
 mod drive;
+mod notify;
 mod on_report;
 mod outputs;
 mod phases;

@@ -98,6 +98,7 @@ impl Run {
         let (executor, paths) = tokio::select! {
             biased;
             never = self.report_progress() => match never {},
+            never = self.ask_for_time() => match never {},
             never = recur => match never {},
             never = self.engine.hooks.keep_awake() => match never {},
             ended = phases.execute(servers.apps).boxed() => ended,

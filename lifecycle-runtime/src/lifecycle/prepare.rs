@@ -12,17 +12,19 @@ use super::outputs::Outputs;
 use super::publish_metrics;
 use super::run::{Run, RunOptions, Servers};
 use crate::engine::recurring::Inbox;
-use crate::event::{Event, Observers, StartFailure};
+use crate::event::{Event, Observer, Observers, StartFailure};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::{StopCause, StopHandle, stop_asked};
 use crate::hook::task::thread;
 use crate::observe::console::{Console, LAST_WORDS};
+use crate::observe::notifications::Notifications;
 use crate::observe::report::Report;
 use crate::observe::view::About;
 use crate::plan::Plan;
 use crate::process::config::{Config, ConfigError, Platform};
 use crate::process::info::Info;
-use crate::server::{AdminRoutes, AdminSpec, Http, HttpError, Taken};
+use crate::process::systemd::Notifier;
+use crate::server::{AdminRoutes, AdminSpec, Http, HttpError, Taken, parent_listeners};
 
 /// Run that is ready to begin, with its servers.
 pub(super) struct Prepared {
@@ -47,11 +49,13 @@ enum Refusal {
 }
 
 /// Prepares a run, or returns the report of why none is to begin. It stops waiting as soon as a
-/// stop is asked for. Signals that have hooks arrive in `inbox` already.
+/// stop is asked for. Signals that have hooks arrive in `inbox` already. `notifier` notifies the
+/// service manager.
 pub(super) async fn prepare(
     mut lifecycle: Lifecycle,
     hooks: HookRuntime,
     inbox: Inbox,
+    notifier: &Notifier,
 ) -> Result<Prepared, Box<Report>> {
     let mut config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
@@ -67,6 +71,8 @@ pub(super) async fn prepare(
     if let Some(line) = adapted {
         console.say(&line);
     }
+    let complaints = console.clone();
+    notifier.complain_to(move |complaint| complaints.complain(complaint));
     let others = std::mem::take(&mut lifecycle.observers);
     #[cfg(feature = "metrics")]
     let (others, publication) = publish_metrics::observed(others);
@@ -89,11 +95,16 @@ pub(super) async fn prepare(
     if let Some(line) = ignored {
         console.say(&line);
     }
-    let observers = Observers {
-        own: vec![Arc::new(Outputs::new(console.clone()))],
-        others,
-        on_thread: hooks.has_threads().then(|| hooks.handle().clone()),
-    };
+    for line in parent_listeners(notifier) {
+        console.say(&line);
+    }
+    let mut own: Vec<Arc<dyn Observer>> = vec![Arc::new(Outputs::new(console.clone()))];
+    if notifier.is_some() {
+        let hooks = plan.hooks().iter().copied();
+        own.push(Arc::new(Notifications::new(notifier.clone(), hooks, config.startup_timeout)));
+    }
+    let observers =
+        Observers { own, others, on_thread: hooks.has_threads().then(|| hooks.handle().clone()) };
     if let Some(line) = isolation(cfg!(panic = "abort")) {
         console.say(line);
     }
@@ -105,6 +116,7 @@ pub(super) async fn prepare(
     let options = RunOptions::new(hooks, &config, about);
     let mut run = Run::new(config, Arc::new(plan), handle, observers, console, options);
     run.inbox = inbox;
+    run.app_context.notifier = notifier.clone();
     run.show_live();
     #[cfg(feature = "metrics")]
     if let Err(error) = publication.begin(&mut run) {

@@ -26,6 +26,7 @@ use crate::observe::view::{About, EventLog, RunView, Shown};
 use crate::plan::Plan;
 use crate::process::config::Config;
 use crate::process::stalls::{StallMonitor, StallTracker, WatchedRuntime};
+use crate::process::systemd::Notifier;
 use crate::server::{AppContext, BoundHttp, OpenServers, PanicEvents, TaskSet};
 
 /// Part of the grace period for which a stop waits for the owners of all held values together. With
@@ -172,6 +173,7 @@ impl Run {
             stalls,
             view,
             servers: OpenServers::default(),
+            notifier: Notifier::default(),
         };
         Self {
             config,
@@ -212,7 +214,8 @@ impl Run {
         });
         let progress = self.progress.subscribe();
         let state = move || progress.borrow().state;
-        StallMonitor::start(stalls.clone(), self.engine.events.clone(), state)
+        let events = self.engine.events.clone();
+        StallMonitor::start(stalls.clone(), events, state, self.heartbeat())
     }
 
     /// Has the console show what a start or a stop is doing.

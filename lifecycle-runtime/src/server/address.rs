@@ -12,14 +12,23 @@ use socket2::{Domain, Socket, Type};
 
 #[cfg(unix)]
 mod inherited;
+mod made;
+#[cfg(unix)]
+mod stored;
 mod taken;
 #[cfg(test)]
 mod tests;
 #[cfg(unix)]
 mod unix;
 
+use crate::process::systemd::Notifier;
 #[cfg(unix)]
 use inherited::Inherited;
+#[cfg(unix)]
+pub(crate) use inherited::parent_listeners;
+pub(super) use made::made;
+#[cfg(unix)]
+pub(super) use made::made_unix;
 use taken::Place;
 pub(crate) use taken::Taken;
 #[cfg(unix)]
@@ -30,6 +39,11 @@ use unix::UnixAddress;
 /// A socket that is bound and doesn't listen yet.
 pub(super) enum Bound {
     Tcp(Socket),
+    /// TCP listener that the program has made by hand.
+    Made(Socket),
+    /// Unix listener that the program has made by hand, and whose file it keeps.
+    #[cfg(unix)]
+    MadeUnix(Socket, SocketFile),
     /// Listener of the parent, which listens all the time.
     #[cfg(unix)]
     Inherited(Inherited),
@@ -73,6 +87,11 @@ pub(super) fn bind(
         // left behind.
         if let Some(place) = unix.place() {
             taken.check(address, &place)?;
+            // A listener whose file is gone is of no use.
+            if let Some(listener) = unix.name().ok().and_then(|name| kept(&name)) {
+                taken.add(address, setting, place);
+                return Ok(vec![Bound::Inherited(listener)]);
+            }
         }
         let (socket, file) =
             unix.bind().map_err(|error| BindError::Refused(refused(address, setting, &error)))?;
@@ -113,6 +132,14 @@ fn bind_each(
     let mut bound = Vec::new();
     let mut unavailable = None;
     for resolved in resolved {
+        #[cfg(unix)]
+        if let Some(listener) = kept(&resolved.to_string()) {
+            let place = place_of(&listener, resolved);
+            taken.check(address, &place)?;
+            taken.add(address, setting, place);
+            bound.push(Bound::Inherited(listener));
+            continue;
+        }
         let (socket, place) = match socket(resolved) {
             Err(error) if is_unavailable(&error) => {
                 unavailable = Some(error);
@@ -137,6 +164,30 @@ fn bind_each(
         Some(error) if bound.is_empty() => Err(refused(error)),
         _ => Ok(bound),
     }
+}
+
+/// Takes the listener that the service manager has kept for this address, if there is one.
+#[cfg(unix)]
+fn kept(address: &str) -> Option<Inherited> {
+    inherited::take(&stored::name_of(address)?).ok()?.into_iter().next()
+}
+
+/// Returns the place of a listener that has this address.
+#[cfg(unix)]
+fn place_of(listener: &Inherited, address: SocketAddr) -> Place {
+    let only_v6 = match listener {
+        Inherited::Tcp(listener) => {
+            address.is_ipv6() && SockRef::from(listener).only_v6().unwrap_or_default()
+        }
+        Inherited::Unix(_) => false,
+    };
+    Place::Tcp { address, only_v6 }
+}
+
+/// Returns lines about the listeners that the parent has left open: on this system there are none.
+#[cfg(not(unix))]
+pub(crate) fn parent_listeners(_: &Notifier) -> Vec<String> {
+    Vec::new()
 }
 
 /// Returns whether the system has no such address, or no addresses of its kind at all.
@@ -186,36 +237,46 @@ impl Bound {
     /// `HttpServer`.
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Tcp(socket) => socket
+            Self::Tcp(socket) | Self::Made(socket) => socket
                 .local_addr()?
                 .as_socket()
                 .ok_or_else(|| io::Error::other("the socket has no address")),
             #[cfg(unix)]
             Self::Inherited(Inherited::Tcp(listener)) => listener.local_addr(),
             #[cfg(unix)]
-            Self::Inherited(Inherited::Unix(_)) | Self::Unix(..) => {
+            Self::Inherited(Inherited::Unix(_)) | Self::Unix(..) | Self::MadeUnix(..) => {
                 Ok(SocketAddr::from(([127, 0, 0, 1], 8080)))
             }
         }
     }
 
-    /// Makes the socket listen: the system queues connections from here on.
+    /// Makes the socket listen: the system queues connections from here on. If the service manager
+    /// keeps listeners, it gets those that were bound here.
     ///
     /// # Errors
     ///
     /// The system's error, as a message with advice: another process may have bound the same
     /// address, and been faster.
-    pub(super) fn listen(self, backlog: u32, setting: &str) -> Result<Listener, String> {
+    pub(super) fn listen(
+        self,
+        backlog: u32,
+        setting: &str,
+        notifier: &Notifier,
+    ) -> Result<Listener, String> {
         let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
         match self {
-            Self::Tcp(socket) => match socket.listen(backlog) {
-                Ok(()) => Ok(Listener::Tcp(socket.into())),
-                Err(error) => {
-                    let address = socket.local_addr().ok().and_then(|address| address.as_socket());
-                    let address = address
-                        .map_or_else(|| "its address".to_owned(), |address| address.to_string());
-                    Err(refused(&address, setting, &error))
-                }
+            Self::Tcp(socket) => {
+                listen_on(&socket, backlog, setting)?;
+                Ok(tcp_listener(socket, notifier))
+            }
+            Self::Made(socket) => {
+                listen_on(&socket, backlog, setting)?;
+                Ok(Listener::Tcp(socket.into()))
+            }
+            #[cfg(unix)]
+            Self::MadeUnix(socket, file) => match socket.listen(backlog) {
+                Ok(()) => Ok(Listener::Unix(socket.into(), file)),
+                Err(error) => Err(refused(file.name(), setting, &error)),
             },
             #[cfg(unix)]
             Self::Inherited(Inherited::Tcp(listener)) => Ok(Listener::Inherited(listener)),
@@ -223,11 +284,43 @@ impl Bound {
             Self::Inherited(Inherited::Unix(listener)) => Ok(Listener::InheritedUnix(listener)),
             #[cfg(unix)]
             Self::Unix(socket, file) => match file.listen(&socket, backlog) {
+                Ok(()) if stored::store(notifier, file.name(), &socket) => {
+                    file.leave();
+                    Ok(Listener::InheritedUnix(socket.into()))
+                }
                 Ok(()) => Ok(Listener::Unix(socket.into(), file)),
-                Err(error) => Err(refused(&format!("unix:{}", file.name()), setting, &error)),
+                Err(error) => Err(refused(file.name(), setting, &error)),
             },
         }
     }
+}
+
+/// Makes a TCP socket listen.
+///
+/// # Errors
+///
+/// The system's error, as a message with advice.
+fn listen_on(socket: &Socket, backlog: i32, setting: &str) -> Result<(), String> {
+    socket.listen(backlog).map_err(|error| {
+        let address = socket.local_addr().ok().and_then(|address| address.as_socket());
+        let address =
+            address.map_or_else(|| "its address".to_owned(), |address| address.to_string());
+        refused(&address, setting, &error)
+    })
+}
+
+/// Returns the listener of a TCP socket that listens. If the service manager keeps it, what waits
+/// when the server closes is for the next process.
+fn tcp_listener(socket: Socket, notifier: &Notifier) -> Listener {
+    #[cfg(unix)]
+    if let Some(address) = socket.local_addr().ok().and_then(|address| address.as_socket())
+        && stored::store(notifier, &address.to_string(), &socket)
+    {
+        return Listener::Inherited(socket.into());
+    }
+    #[cfg(not(unix))]
+    let _ = notifier;
+    Listener::Tcp(socket.into())
 }
 
 impl Listener {
@@ -238,26 +331,11 @@ impl Listener {
             #[cfg(unix)]
             Self::Inherited(listener) => tcp_url(listener, scheme),
             #[cfg(unix)]
-            Self::InheritedUnix(listener) => unix_url(listener),
+            Self::InheritedUnix(listener) => inherited::address_of(&SockRef::from(listener)),
             #[cfg(unix)]
-            Self::Unix(_, file) => format!("unix:{}", file.name()),
+            Self::Unix(_, file) => file.name().to_owned(),
         }
     }
-}
-
-/// Returns the path or the abstract name of an inherited Unix listener, as a URL.
-#[cfg(unix)]
-fn unix_url(listener: &UnixListener) -> String {
-    let address = SockRef::from(listener).local_addr();
-    let name = address.as_ref().ok().and_then(|address| {
-        let path = address.as_pathname().map(|path| path.display().to_string());
-        path.or_else(|| {
-            address
-                .as_abstract_namespace()
-                .map(|name| format!("@{}", String::from_utf8_lossy(name)))
-        })
-    });
-    format!("unix:{}", name.as_deref().unwrap_or("?"))
 }
 
 fn tcp_url(listener: &TcpListener, scheme: &str) -> String {

@@ -2,7 +2,8 @@
 
 use actix_web::http::KeepAlive;
 
-use super::{BoundHttp, DEFAULT_ADDRESS, Http};
+use super::addresses::DEFAULT_ADDRESS;
+use super::{BoundHttp, Http};
 use crate::event::millis;
 use crate::observe::view::ServerSettings;
 use crate::process::config::{Config, InForce};

@@ -24,6 +24,7 @@ use crate::event::{Traffic, Wait};
 use crate::hook::stop::{Asked, ServerEnd, hurried};
 use crate::hook::task::all;
 use crate::process::stalls::StallTracker;
+use crate::process::systemd::Notifier;
 
 /// Default number of connections that may wait to be accepted, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
@@ -82,7 +83,18 @@ impl BoundHttp {
         let runtimes = try_join_all(apps_built).await.map_err(io::Error::other)?;
         let stalls = app_context.stalls.clone();
         let sockets = self.sockets;
-        Ok(BuiltHttp { sockets, setting, limits, scheme, spec, handles, runtimes, stalls })
+        let notifier = app_context.notifier.clone();
+        Ok(BuiltHttp {
+            sockets,
+            setting,
+            limits,
+            scheme,
+            spec,
+            handles,
+            runtimes,
+            stalls,
+            notifier,
+        })
     }
 }
 
@@ -97,6 +109,7 @@ pub(crate) struct BuiltHttp {
     /// Runtime of each worker.
     runtimes: Vec<Handle>,
     stalls: StallTracker,
+    notifier: Notifier,
 }
 
 impl BuiltHttp {
@@ -107,9 +120,11 @@ impl BuiltHttp {
     ///
     /// The reason, with advice.
     pub(crate) fn open(self, opening: &mut Opening) -> Result<(), String> {
-        let Self { sockets, setting, limits, scheme, spec, handles, runtimes, stalls } = self;
+        let Self { sockets, setting, limits, scheme, spec, handles, runtimes, stalls, notifier } =
+            self;
         let workers = handles.len();
-        let listeners = sockets.into_iter().map(|socket| socket.listen(limits.backlog, setting));
+        let listen = |socket: Bound| socket.listen(limits.backlog, setting, &notifier);
+        let listeners = sockets.into_iter().map(listen);
         let listeners: Vec<_> = listeners.collect::<Result<_, _>>()?;
         let urls: Vec<_> = listeners.iter().map(|listener| listener.url(scheme)).collect();
         let (obstacles, obstacle) = Obstacles::new();

@@ -17,6 +17,7 @@ use crate::observe::console::{Console, LAST_WORDS};
 use crate::observe::live::Live;
 use crate::observe::report::{ForcedExit, ForcedExitCause, Report};
 use crate::process::signals::{ReceivedSignal, Signals, exit_now};
+use crate::process::systemd::Notifier;
 use crate::process::watchdog::{Watchdog, WatchdogHandle};
 
 /// Signal that prints a picture of the run, unless a hook is for it.
@@ -46,6 +47,7 @@ struct Facts {
     /// Exit code of a run that is over or was never to begin.
     refused: OnceLock<u8>,
     receivers: ReportReceivers,
+    notifier: Notifier,
 }
 
 /// Guard of a process whose run is over.
@@ -63,6 +65,7 @@ impl Guard {
             run: OnceLock::new(),
             refused: OnceLock::new(),
             receivers: receivers.clone(),
+            notifier: Notifier::from_environment()?,
         });
         let inbox = Inbox::of(lifecycle.hooks(&|_| true));
         let signals = if lifecycle.signals {
@@ -84,6 +87,11 @@ impl Guard {
     /// Returns the inbox in which the signals that have hooks arrive.
     pub(super) fn inbox(&self) -> Inbox {
         self.inbox.clone()
+    }
+
+    /// Returns the handle through which the service manager is notified.
+    pub(super) fn notifier(&self) -> &Notifier {
+        &self.facts.notifier
     }
 
     /// Attaches the run, which the guard asks for a picture from now on.
@@ -244,10 +252,12 @@ fn exit_with_last_line(
     });
     if exits.is_ok() {
         let seen = Arc::clone(facts);
+        facts.notifier.ends(code, &cause.to_string());
         let report = move || seen.report_so_far(code, cause);
         let written = write_at_once(&facts.receivers.files, facts.console(), report);
         write_last_line();
         written();
+        facts.notifier.flush(LAST_WORDS);
     } else if let ForcedExitCause::ThirdSignal(_) = cause {
         // This line asks nothing of a run that may hang.
         write_last_line();

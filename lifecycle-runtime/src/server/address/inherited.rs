@@ -13,10 +13,14 @@ use std::os::unix::net::UnixListener;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use listenfd::ListenFd;
-use socket2::SockRef;
+use socket2::{SockRef, Socket};
 
+mod left_over;
 #[cfg(test)]
 mod tests;
+
+pub(super) use left_over::address_of;
+pub(crate) use left_over::parent_listeners;
 
 /// Listener of the parent's.
 pub(in crate::server) enum Inherited {
@@ -26,12 +30,22 @@ pub(in crate::server) enum Inherited {
 
 /// Listeners that the parent has left open. The process has one such list, from which each listener
 /// is taken once.
-static LEFT_OPEN: LazyLock<(ParentVariables, Mutex<ListenFd>)> = LazyLock::new(|| {
+static LEFT_OPEN: LazyLock<(ParentVariables, Mutex<LeftOpen>)> = LazyLock::new(|| {
     // The variables are read before the list is made. Making it removes them, as they are not for
     // children.
     let variables = ParentVariables::read();
-    (variables, Mutex::new(ListenFd::from_env()))
+    let list = ListenFd::from_env();
+    (variables, Mutex::new(LeftOpen { list, by_number: Vec::new(), left_over: Vec::new() }))
 });
+
+/// Listeners that the parent has left open, and facts about those that have been taken.
+struct LeftOpen {
+    list: ListenFd,
+    /// Listeners that were taken by their numbers, each with its place and its address.
+    by_number: Vec<(usize, String)>,
+    /// Sockets that nobody has taken. They stay open, as they are the parent's.
+    left_over: Vec<Socket>,
+}
 
 /// Contents of the parent's variables.
 #[derive(Debug, Default)]
@@ -50,8 +64,21 @@ struct ParentVariables {
 pub(super) fn take(which: &str) -> Result<Vec<Inherited>, String> {
     let (variables, list) = &*LEFT_OPEN;
     let places = variables.places(which, std::process::id())?;
-    let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
-    places.into_iter().map(|place| take_one(&mut list, place)).collect()
+    let mut left_open = list.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut listeners = Vec::new();
+    for place in places {
+        let listener = take_one(&mut left_open.list, place)?;
+        if is_number(which) {
+            left_open.by_number.push((place, listener.address()));
+        }
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// Returns whether an address means a listener by its number.
+fn is_number(which: &str) -> bool {
+    which.is_empty() || which.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn take_one(list: &mut ListenFd, place: usize) -> Result<Inherited, String> {
@@ -76,6 +103,14 @@ fn take_one(list: &mut ListenFd, place: usize) -> Result<Inherited, String> {
 }
 
 impl Inherited {
+    /// Returns the address of the listener, for people.
+    fn address(&self) -> String {
+        match self {
+            Self::Tcp(listener) => address_of(&SockRef::from(listener)),
+            Self::Unix(listener) => address_of(&SockRef::from(listener)),
+        }
+    }
+
     /// Sets the listener to non-blocking. Returns whether it listens.
     fn prepare(&self) -> io::Result<bool> {
         let socket = match self {
@@ -119,7 +154,7 @@ impl ParentVariables {
             ));
         }
         let first = self.first.unwrap_or(3);
-        if which.is_empty() || which.bytes().all(|byte| byte.is_ascii_digit()) {
+        if is_number(which) {
             let place = which.parse::<usize>().ok().and_then(|number| number.checked_sub(first));
             return match place.filter(|place| *place < count) {
                 Some(place) => Ok(vec![place]),

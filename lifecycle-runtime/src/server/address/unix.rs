@@ -84,6 +84,18 @@ impl<'a> UnixAddress<'a> {
         }
     }
 
+    /// Returns the address with an absolute path: `unix:/run/app.sock` or `unix:@app`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the current folder is gone.
+    pub(super) fn name(&self) -> io::Result<String> {
+        Ok(match self.place {
+            UnixPlace::File(path) => address_of_file(&std::path::absolute(path)?),
+            UnixPlace::Abstract(name) => address_of_name(name),
+        })
+    }
+
     /// Binds a socket to the address. Replaces a file that was left behind.
     ///
     /// # Errors
@@ -187,7 +199,7 @@ fn lock_folder(path: &Path) -> Option<File> {
     }
 }
 
-/// Name of a Unix socket, and its file if it has one. The file is removed when this is dropped,
+/// Address of a Unix socket, and its file if it has one. The file is removed when this is dropped,
 /// unless another process has replaced it.
 pub(in crate::server) struct SocketFile {
     name: String,
@@ -208,7 +220,7 @@ impl SocketFile {
         };
         let identity = identity(&path)?;
         Ok(Self {
-            name: path.display().to_string(),
+            name: address_of_file(&path),
             file: Some((path, identity)),
             #[cfg(target_os = "linux")]
             _inode: Some(inode),
@@ -217,17 +229,27 @@ impl SocketFile {
 
     /// Returns the name of a socket that has no file.
     fn none(name: &str) -> Self {
+        Self::of_program(address_of_name(name))
+    }
+
+    /// Returns the name of a socket with this address whose file, if it has one, stays.
+    pub(super) fn of_program(name: String) -> Self {
         Self {
-            name: format!("@{name}"),
+            name,
             file: None,
             #[cfg(target_os = "linux")]
             _inode: None,
         }
     }
 
-    /// Returns the path, or the abstract name with its `@`.
+    /// Returns the address: `unix:/run/app.sock` or `unix:@app`.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Leaves the file where it is.
+    pub(super) fn leave(mut self) {
+        self.file = None;
     }
 
     /// Makes the socket listen.
@@ -262,6 +284,14 @@ impl Drop for SocketFile {
             }
         }
     }
+}
+
+fn address_of_file(path: &Path) -> String {
+    format!("unix:{}", path.display())
+}
+
+fn address_of_name(name: &str) -> String {
+    format!("unix:@{name}")
 }
 
 /// Returns the device and inode of the file at a path, which identify it under any name.
