@@ -147,6 +147,21 @@ impl Load {
     /// If a client did.
     #[must_use]
     pub fn end(mut self) -> Outcome {
+        self.joined()
+    }
+
+    /// Has every client give up after its last response, and returns the results.
+    ///
+    /// # Panics
+    ///
+    /// If a client did.
+    #[must_use]
+    pub fn stop(mut self) -> Outcome {
+        self.shared.over.store(true, Ordering::SeqCst);
+        self.joined()
+    }
+
+    fn joined(&mut self) -> Outcome {
         let outcomes = self.clients.drain(..).map(|client| client.join().expect("no panic"));
         outcomes.fold(Outcome::default(), Outcome::and)
     }

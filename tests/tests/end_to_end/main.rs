@@ -49,6 +49,8 @@ mod stop_causes;
 mod stop_sequence;
 mod streams;
 mod stuck;
+#[cfg(target_os = "linux")]
+mod systemd;
 mod tasks;
 mod terminal;
 mod termination_log;
