@@ -51,6 +51,9 @@ struct NotificationSenderInner {
     socket: NotifySocket,
 }
 
+/// Function that writes a line about something that went wrong.
+type Complain = Box<dyn Fn(&str) + Send>;
+
 #[derive(Default)]
 struct SenderState {
     queue: NotificationQueue,
@@ -62,7 +65,7 @@ struct SenderState {
     has_complained: bool,
     /// Such a line, until there is a function that writes it.
     complaint: Option<String>,
-    complain: Option<Box<dyn Fn(&str) + Send>>,
+    complain: Option<Complain>,
 }
 
 impl Notifier {

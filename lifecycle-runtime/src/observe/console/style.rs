@@ -79,7 +79,7 @@ impl Style {
     }
 }
 
-/// Returns the priority of a line as in `sd-daemon(3)`.
+/// Returns the priority of a line as the journal reads it: a number of `syslog(3)`.
 fn priority(level: Level) -> &'static str {
     match level {
         Level::ERROR => "<3>",

@@ -16,7 +16,8 @@ impl NotifyingRun {
     fn new() -> Self {
         let manager = SampleManager::new();
         let hooks = sample::hooks(
-            "start db; signal reload on SIGHUP; signal announce on SIGHUP; signal rotate on SIGUSR2",
+            "start db; signal reload on SIGHUP; signal announce on SIGHUP; \
+             signal rotate on SIGUSR2",
         );
         let limit = Duration::from_secs(60);
         let observer = Notifications::new(manager.notifier(), hooks.iter().copied(), limit);
