@@ -101,7 +101,7 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, receivers: &ReportReceivers)
     let own = own_runtime()?;
     let on_hooks = HookRuntime::new(hooks.handle().clone());
     let Prepared { run, servers } =
-        match block_on(&own, prepare(lifecycle, on_hooks, guard.inbox(), guard.notifier())) {
+        match block_on(&own, prepare(lifecycle, on_hooks, guard.inbox(), &guard.notifier())) {
             Ok(prepared) => prepared,
             Err(report) => {
                 guard.notifier().ends(report.exit_code(), &report.status());
@@ -164,7 +164,7 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     };
     let hooks = Handle::current();
     let on_hooks = HookRuntime::new(hooks.clone());
-    let notifier = guard.notifier().clone();
+    let notifier = guard.notifier();
     let prepared = prepare(lifecycle, on_hooks, guard.inbox(), &notifier).await;
     let Prepared { run, servers } = match prepared {
         Ok(prepared) => prepared,

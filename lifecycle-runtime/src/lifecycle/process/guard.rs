@@ -47,7 +47,7 @@ struct Facts {
     /// Exit code of a run that is over or was never to begin.
     refused: OnceLock<u8>,
     receivers: ReportReceivers,
-    notifier: Notifier,
+    notifier: OnceLock<Notifier>,
 }
 
 /// Guard of a process whose run is over.
@@ -65,7 +65,7 @@ impl Guard {
             run: OnceLock::new(),
             refused: OnceLock::new(),
             receivers: receivers.clone(),
-            notifier: Notifier::from_environment()?,
+            notifier: OnceLock::new(),
         });
         let inbox = Inbox::of(lifecycle.hooks(&|_| true));
         let signals = if lifecycle.signals {
@@ -73,6 +73,8 @@ impl Guard {
         } else {
             None
         };
+        // Not before there are handlers: a signal that another thread gets takes its default action.
+        let _ = facts.notifier.set(Notifier::from_environment()?);
         let before = FORMER.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(before);
         Ok(Self {
@@ -90,8 +92,8 @@ impl Guard {
     }
 
     /// Returns the handle through which the service manager is notified.
-    pub(super) fn notifier(&self) -> &Notifier {
-        &self.facts.notifier
+    pub(super) fn notifier(&self) -> Notifier {
+        self.facts.notifier()
     }
 
     /// Attaches the run, which the guard asks for a picture from now on.
@@ -136,6 +138,10 @@ impl Guard {
 }
 
 impl Facts {
+    fn notifier(&self) -> Notifier {
+        self.notifier.get().cloned().unwrap_or_default()
+    }
+
     fn console(&self) -> Console {
         self.run.get().map_or_else(|| self.receivers.stderr(), |(console, _)| console.clone())
     }
@@ -252,12 +258,12 @@ fn exit_with_last_line(
     });
     if exits.is_ok() {
         let seen = Arc::clone(facts);
-        facts.notifier.ends(code, &cause.to_string());
+        facts.notifier().ends(code, &cause.to_string());
         let report = move || seen.report_so_far(code, cause);
         let written = write_at_once(&facts.receivers.files, facts.console(), report);
         write_last_line();
         written();
-        facts.notifier.flush(LAST_WORDS);
+        facts.notifier().flush(LAST_WORDS);
     } else if let ForcedExitCause::ThirdSignal(_) = cause {
         // This line asks nothing of a run that may hang.
         write_last_line();
