@@ -83,9 +83,12 @@ fn a_reload_begins_with_the_signal_and_ends_with_its_last_hook() {
     let time = begin[1].strip_prefix("MONOTONIC_USEC=").expect("the time of its begin");
     assert!(time.parse::<u64>().is_ok_and(|time| time > 0), "{time}");
     program.tell("reload");
-    // Whatever is sent before the second hook has ended is no end of the reload.
     assert_eq!(manager.until("READY=1")[0], "READY=1");
+    // No hook of the same signal is a reload of its own.
+    program.wait_until_said("announce");
     program.stop().expect_code(0).expect_did(&["db", "reload", "announce", "withdraw", "close_db"]);
+    let lines = manager.until("EXIT_STATUS=0");
+    assert!(!lines.contains(&"RELOADING=1".to_owned()), "{lines:?}");
 }
 
 /// Returns the times that lines ask for, in microseconds.

@@ -22,7 +22,7 @@ fn start_with(manager: &Manager, start: Start, kept: &[(String, RawFd)]) -> Prog
 }
 
 #[test]
-fn a_crash_loses_no_connection_that_waits() {
+fn a_stop_and_a_crash_lose_no_connection_that_waits() {
     let folder = tempfile::tempdir().expect("a folder");
     let unix = format!("unix:{}", folder.path().join("s").display());
     for address in [own_address(), unix] {
@@ -30,7 +30,7 @@ fn a_crash_loses_no_connection_that_waits() {
         let mut program = manager.start(service_on(&address)).ready();
         let kept = [manager.next_stored()];
         let mut clients = Vec::new();
-        for signal in [Signal::SIGKILL, Signal::SIGTERM] {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             program.signal(signal);
             program.end();
             // It waits while nobody accepts.
