@@ -10,7 +10,8 @@ impl Lifecycle {
     /// Sets the time for the whole stop, from the signal to the end of the process. The default is
     /// 25 s, which is inside the 30 s of Kubernetes. In another container (where `/.dockerenv` or
     /// `/run/.containerenv` exists) it is 9 s, as `docker stop` kills after 10 s; the start says so
-    /// in a line.
+    /// in a line. As a service of [systemd](crate::guide::deploying#systemd) with `Type=notify` the
+    /// process asks for that time itself.
     ///
     /// Under [`run`](Self::run) the process is gone by then, whatever its code does. Zero is
     /// refused, with exit code 2.

@@ -73,7 +73,8 @@ impl Guard {
         } else {
             None
         };
-        // Not before there are handlers: a signal that another thread gets takes its default action.
+        // Not before there are handlers: a signal that this thread gets would take its default
+        // action.
         let _ = facts.notifier.set(Notifier::from_environment()?);
         let before = FORMER.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(before);
