@@ -359,8 +359,8 @@ impl Lifecycle {
     /// The run listens for signals from the first poll until the future is done. After that they do
     /// what they do to any process.
     ///
-    /// systemd is notified as under `run`: once the stop has begun, it takes the process for one that
-    /// ends.
+    /// systemd is notified as under `run`: once the stop has begun, it takes the process for one
+    /// that ends.
     ///
     /// Hooks run on the caller's runtime. The run itself has a thread of its own (`lifecycle-run`),
     /// unless the caller's is a current-thread runtime: then it is a task there.

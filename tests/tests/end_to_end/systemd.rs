@@ -222,6 +222,24 @@ fn a_socket_that_nobody_reads_is_told_once_and_holds_nothing_up() {
 }
 
 #[test]
+fn a_run_in_a_runtime_of_the_program_is_notified_too() {
+    for mode in ["dropped-multi", "dropped-current"] {
+        let manager = Manager::new();
+        let start = program!("process").args(mode).without_env("LIFECYCLE_BIND");
+        let mut program = manager.start(start.env("WATCHDOG_USEC", "1000000")).ready();
+        manager.until("READY=1");
+        manager.until("WATCHDOG=1");
+        program.tell("drop");
+        manager.until("STOPPING=1");
+        let lines = manager.until("EXIT_STATUS=0");
+        let status = lines.last().expect("a status");
+        assert!(status.starts_with("STATUS=stopped (the future of `serve` was dropped)"), "{mode}");
+        program.tell("exit");
+        program.end().expect_code(0);
+    }
+}
+
+#[test]
 fn an_abstract_socket_is_notified_too() {
     let manager = Manager::with_abstract_name();
     let program = manager.start(program!("service")).ready();
