@@ -86,6 +86,23 @@ fn a_reload_is_over_with_the_hooks_of_its_signal() {
     assert_eq!(systemd.property("StatusText"), "ready");
 }
 
+/// Restarts the service under load 20 times, and checks that no request is lost.
+#[track_caller]
+fn check_restarts(systemd: &Systemd, address: &str) {
+    let shapes = [Shape { clients: 8, ..Shape::THINKING }, Shape { clients: 4, ..Shape::FRESH }];
+    let loads = shapes.map(|shape| Load::start(address, shape, |_, _| "GET /".to_owned()));
+    for restart in 1..=20 {
+        systemd.systemctl("restart web.service");
+        assert_eq!(systemd.property("ActiveState"), "active");
+        for load in &loads {
+            load.wait_for(restart * 20);
+        }
+    }
+    for load in loads {
+        load.stop().expect_nothing_lost();
+    }
+}
+
 #[test]
 fn restarts_under_load_lose_nothing_with_a_socket_unit() {
     let address = own_address();
@@ -105,18 +122,20 @@ fn restarts_under_load_lose_nothing_with_a_socket_unit() {
     let Some(systemd) = Systemd::start(&units) else { return };
     systemd.systemctl("start web.socket");
     systemd.systemctl("start web.service");
-    let shapes = [Shape { clients: 8, ..Shape::THINKING }, Shape { clients: 4, ..Shape::FRESH }];
-    let loads = shapes.map(|shape| Load::start(&address, shape, |_, _| "GET /".to_owned()));
-    for restart in 1..=20 {
-        systemd.systemctl("restart web.service");
-        assert_eq!(systemd.property("ActiveState"), "active");
-        for load in &loads {
-            load.wait_for(restart * 20);
-        }
-    }
-    for load in loads {
-        load.stop().expect_nothing_lost();
-    }
+    check_restarts(&systemd, &address);
+}
+
+#[test]
+fn restarts_under_load_lose_nothing_if_systemd_keeps_the_listener() {
+    let address = own_address();
+    let settings = format!(
+        "FileDescriptorStoreMax=8\n\
+         Environment=LIFECYCLE_BIND={address} LIFECYCLE_QUIET_WINDOW=2s FDSTORE=8\n\
+         Environment=LIFECYCLE_WORKERS=1"
+    );
+    let Some(systemd) = systemd(env!("CARGO_BIN_EXE_service"), "", &settings) else { return };
+    systemd.systemctl("start web");
+    check_restarts(&systemd, &address);
 }
 
 #[test]
@@ -179,26 +198,33 @@ fn a_stop_that_hangs_has_no_more_time_than_it_has_asked_for() {
 }
 
 #[test]
-fn a_crash_loses_no_connection_that_waits_if_systemd_keeps_the_listener() {
-    let address = own_address();
+fn a_crash_loses_no_connection_that_waits_if_systemd_keeps_the_listeners() {
+    let [web, more, admin] = [(); 3].map(|()| own_address());
     let settings = format!(
         "FileDescriptorStoreMax=8\n\
          Restart=always\n\
          RestartSec=0\n\
-         Environment=LIFECYCLE_BIND={address} FDSTORE=8"
+         Environment=LIFECYCLE_BIND={web},{more} LIFECYCLE_ADMIN={admin} FDSTORE=8"
     );
     let Some(systemd) = systemd(env!("CARGO_BIN_EXE_service"), "", &settings) else { return };
     systemd.systemctl("start web");
-    assert_eq!(systemd.property("NFileDescriptorStore"), "1");
+    assert_eq!(systemd.property("NFileDescriptorStore"), "3");
     for _ in 0..3 {
         let before = systemd.property("MainPID");
         // It accepts nothing from now on.
         systemd.systemctl("kill --signal STOP web");
-        let mut client = Connection::<TcpStream>::to(&address).expect("it listens");
-        client.send("GET /").expect("it listens");
+        let targets = [(&web, "GET /"), (&more, "GET /"), (&admin, "GET /livez")];
+        let clients = targets.map(|(address, target)| {
+            let mut client = Connection::<TcpStream>::to(address).expect("it listens");
+            client.send(target).expect("it listens");
+            client
+        });
         systemd.systemctl("kill --signal KILL web");
-        assert_eq!(client.response().expect("a response").body, "ok");
+        for mut client in clients {
+            assert_eq!(client.response().expect("a response").status, 200);
+        }
         assert_ne!(systemd.property("MainPID"), before);
+        systemd.wait_for_property("ActiveState", "active");
     }
-    assert_eq!(systemd.property("NFileDescriptorStore"), "1");
+    assert_eq!(systemd.property("NFileDescriptorStore"), "3", "none is kept twice");
 }
