@@ -4,9 +4,12 @@ mod admin;
 mod deadlines;
 mod drain;
 mod drive;
+#[cfg(unix)]
+mod exclusive;
 mod on_report;
 mod outputs;
 mod phases;
+mod pid_file;
 mod prepare;
 mod process;
 mod progress;
@@ -17,8 +20,11 @@ mod report_time;
 mod run;
 mod settings;
 mod stop_signals;
+mod succession;
+mod take_over;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 #[cfg(feature = "testing")]
 pub(crate) use run::{Run, RunOptions, RunSwitches, Servers};
@@ -81,6 +87,7 @@ use crate::server::{AdminRoutes, Http, IntoHttp};
 /// | `LIFECYCLE_GRACE` | [`grace`] | `25s`; in a container outside of Kubernetes `9s` |
 /// | `LIFECYCLE_KEEP_ALIVE` | [`Http::keep_alive`] | `75s`; `off` closes after each response |
 /// | `LIFECYCLE_KEEP_RUNNING` | [`keep_running`] | `off` |
+/// | `LIFECYCLE_PID_FILE` | [`pid_file`] | none |
 /// | `LIFECYCLE_PLAN` | none: prints the plan and exits | none |
 /// | `LIFECYCLE_QUIET_WINDOW` | [`quiet_window`] | `250ms` |
 /// | `LIFECYCLE_READY_WHILE_DRAINING` | [`ready_while_draining`] | `off` |
@@ -104,6 +111,7 @@ use crate::server::{AdminRoutes, Http, IntoHttp};
 /// [`drain_timeout`]: Self::drain_timeout
 /// [`grace`]: Self::grace
 /// [`keep_running`]: Self::keep_running
+/// [`pid_file`]: Self::pid_file
 /// [`quiet_window`]: Self::quiet_window
 /// [`ready_while_draining`]: Self::ready_while_draining
 /// [`report_file`]: Self::report_file

@@ -6,4 +6,5 @@ pub(crate) mod info;
 pub(crate) mod registry;
 pub(crate) mod signals;
 pub(crate) mod stalls;
+pub(crate) mod upgrade;
 pub(crate) mod watchdog;

@@ -11,6 +11,7 @@ mod connection;
 mod connection_counts;
 mod extract;
 mod factory;
+mod handover;
 mod http2;
 mod in_force;
 mod linger;
@@ -46,12 +47,16 @@ use crate::observe::health::Health;
 use crate::observe::view::RunView;
 use crate::process::config::{Config, ConfigError};
 use crate::process::stalls::StallTracker;
+use crate::process::upgrade::ListenerName;
 pub(crate) use accept::Obstacle;
 pub(crate) use address::Taken;
 use address::{BindError, Bound};
+#[cfg(unix)]
+pub(crate) use address::{close_untaken, predecessor_channel};
 pub(crate) use admin::{AdminRoutes, AdminSpec, ServiceConfig};
 use factory::AppFactory;
 pub use factory::BuildApp;
+pub(crate) use handover::Handover;
 #[cfg(feature = "testing")]
 pub(crate) use memory::{BuildInMemory, InMemory};
 pub(crate) use open::OpenServers;
@@ -108,6 +113,7 @@ pub(crate) struct AppContext {
     pub(crate) view: RunView,
     /// Servers of the program, for its operators.
     pub(crate) servers: OpenServers,
+    pub(crate) handover: Handover,
 }
 
 #[derive(Default)]
@@ -249,18 +255,20 @@ impl Http {
         if self.addresses.is_empty() {
             self.addresses.push(DEFAULT_ADDRESS.to_owned());
         }
-        let mut sockets = Vec::new();
+        let (mut sockets, mut names) = (Vec::new(), Vec::new());
         for address in &self.addresses {
-            sockets.extend(address::bind(address, self.setting, taken).map_err(
-                |error| match error {
+            let number = taken.next_number();
+            let bound =
+                address::bind(address, self.setting, taken).map_err(|error| match error {
                     BindError::Malformed(text) => {
                         HttpError::Config(ConfigError::new(format!("{}: {text}", self.setting)))
                     }
                     BindError::Refused(text) => HttpError::Bind(text),
-                },
-            )?);
+                })?;
+            names.extend(bound.iter().map(|socket| socket.name(number, address)));
+            sockets.extend(bound);
         }
-        Ok(BoundHttp { http: self, sockets })
+        Ok(BoundHttp { http: self, sockets, names })
     }
 }
 
@@ -298,6 +306,8 @@ pub(crate) enum HttpError {
 pub(crate) struct BoundHttp {
     http: Http,
     sockets: Vec<Bound>,
+    /// Name of each socket, for a successor.
+    names: Vec<ListenerName>,
 }
 
 impl Protocol {

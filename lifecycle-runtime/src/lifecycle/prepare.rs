@@ -11,6 +11,7 @@ use super::outputs::Outputs;
 #[cfg(feature = "metrics")]
 use super::publish_metrics;
 use super::run::{Run, RunOptions, Servers};
+use super::succession::Succession;
 use crate::engine::recurring::Inbox;
 use crate::event::{Event, Observers, StartFailure};
 use crate::hook::runtime::HookRuntime;
@@ -22,6 +23,8 @@ use crate::observe::view::About;
 use crate::plan::Plan;
 use crate::process::config::{Config, ConfigError, Platform};
 use crate::process::info::Info;
+#[cfg(unix)]
+use crate::server::close_untaken;
 use crate::server::{AdminRoutes, AdminSpec, Http, HttpError, Taken};
 
 /// Run that is ready to begin, with its servers.
@@ -49,6 +52,33 @@ enum Refusal {
 /// Prepares a run, or returns the report of why none is to begin. It stops waiting as soon as a
 /// stop is asked for. Signals that have hooks arrive in `inbox` already.
 pub(super) async fn prepare(
+    lifecycle: Lifecycle,
+    hooks: HookRuntime,
+    inbox: Inbox,
+) -> Result<Prepared, Box<Report>> {
+    let mut succession = match Succession::begin(&lifecycle.handle) {
+        Ok(succession) => succession,
+        Err(error) => {
+            let outputs = lifecycle.config.outputs_with(Config::environment());
+            let error = format!("can't hear the predecessor: {error}");
+            return Err(Refusal::unprepared(error).report(Console::stderr(outputs.console)).await);
+        }
+    };
+    match prepare_in(&mut succession, lifecycle, hooks, inbox).await {
+        Ok(mut prepared) => {
+            prepared.run.succeeds(succession);
+            Ok(prepared)
+        }
+        Err(report) => {
+            report.error.iter().for_each(|failure| succession.failed(failure));
+            Err(report)
+        }
+    }
+}
+
+/// Prepares a run that has this place among the processes that take over from each other.
+async fn prepare_in(
+    succession: &mut Succession,
     mut lifecycle: Lifecycle,
     hooks: HookRuntime,
     inbox: Inbox,
@@ -61,6 +91,7 @@ pub(super) async fn prepare(
             return Err(Refusal::invalid(error.to_string()).report(console).await);
         }
     };
+    succession.starts(config.startup_timeout);
     let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
     let console = Console::of(config.console, config.outputs.console);
     // This line comes first, as it may explain the following ones.
@@ -89,6 +120,16 @@ pub(super) async fn prepare(
     if let Some(line) = ignored {
         console.say(&line);
     }
+    #[cfg(unix)]
+    for address in close_untaken() {
+        console.say(&format!("{address} of the predecessor is closed: it is no address any more"));
+    }
+    if let Some(path) = &config.pid_file
+        && let Err(error) = succession.write_pid_file(path)
+    {
+        let error = format!("the PID file {} can't be written: {error}", path.display());
+        return Err(Refusal::unprepared(error).report(console).await);
+    }
     let observers = Observers {
         own: vec![Arc::new(Outputs::new(console.clone()))],
         others,
@@ -102,8 +143,10 @@ pub(super) async fn prepare(
         settings: config.in_force(),
         servers: servers.apps.iter().map(|server| server.in_force(&config)).collect(),
     };
-    let options = RunOptions::new(hooks, &config, about);
-    let mut run = Run::new(config, Arc::new(plan), handle, observers, console, options);
+    let plan = Arc::new(plan);
+    let mut options = RunOptions::new(hooks, &config, about);
+    options.gate = succession.gate(&plan);
+    let mut run = Run::new(config, plan, handle, observers, console, options);
     run.inbox = inbox;
     run.show_live();
     #[cfg(feature = "metrics")]

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::succession::Succession;
 use crate::engine::executor::StepGate;
 use crate::engine::recurring::{FirstChecks, Inbox};
 use crate::engine::{Engine, Work};
@@ -26,7 +27,7 @@ use crate::observe::view::{About, EventLog, RunView, Shown};
 use crate::plan::Plan;
 use crate::process::config::Config;
 use crate::process::stalls::{StallMonitor, StallTracker, WatchedRuntime};
-use crate::server::{AppContext, BoundHttp, OpenServers, PanicEvents, TaskSet};
+use crate::server::{AppContext, BoundHttp, Handover, OpenServers, PanicEvents, TaskSet};
 
 /// Part of the grace period for which a stop waits for the owners of all held values together. With
 /// the default grace period, this is as long as for a quiet client.
@@ -55,6 +56,7 @@ pub(crate) struct Run {
     pub(super) recorder: Recorder,
     pub(super) checks: Checks,
     pub(super) first_checks: FirstChecks,
+    pub(super) succession: Succession,
     /// Sender to the thread that publishes the metrics, which ends with it.
     #[cfg(feature = "metrics")]
     pub(super) publication: Option<UnboundedSender<PublicationRequest>>,
@@ -86,6 +88,8 @@ pub(crate) struct RunSwitches {
     pub(crate) ends_with_services: bool,
     /// Set if a person at a terminal may be waiting.
     pub(crate) is_interactive: bool,
+    /// Set if the program can start a successor of itself.
+    pub(crate) can_upgrade: bool,
 }
 
 impl RunOptions {
@@ -102,6 +106,7 @@ impl RunOptions {
                 serves: !about.servers.is_empty(),
                 ends_with_services: !config.keep_running,
                 is_interactive: std::io::stdin().is_terminal() || std::io::stderr().is_terminal(),
+                can_upgrade: cfg!(unix),
             },
             about,
         }
@@ -172,6 +177,7 @@ impl Run {
             stalls,
             view,
             servers: OpenServers::default(),
+            handover: Handover::default(),
         };
         Self {
             config,
@@ -186,6 +192,7 @@ impl Run {
             switches,
             recorder,
             checks,
+            succession: Succession::default(),
             #[cfg(feature = "metrics")]
             publication: None,
         }

@@ -212,6 +212,18 @@ impl Lifecycle {
         self.set_by_builder("report")
     }
 
+    /// Writes the process id to this file, for tools that send signals to the process; none by
+    /// default. A relative path is one from the working directory at the beginning.
+    ///
+    /// The file appears whole, once the settings are checked and the addresses are taken, and is
+    /// removed at the end of the run. After an [upgrade in
+    /// place](crate::guide::deploying#in-place-upgrade) it has the id of the successor. If it can't
+    /// be written, nothing is started, and the exit code is 1.
+    pub fn pid_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.pid_file = Some(path.into());
+        self.set_by_builder("pid_file")
+    }
+
     /// Refuses a plan whose stop may take longer than the grace period [at
     /// worst](crate::plan::Plan::worst_case_stop), with exit code 2. Off by default: the limits of
     /// its hooks are scaled then, and the start warns about it.
@@ -235,8 +247,9 @@ impl Lifecycle {
     /// SIGTERM, SIGINT, SIGQUIT and SIGHUP (on Windows the console's events) stop the run, and
     /// other signals run their [hooks](crate::on_signal). SIGUSR1, unless a hook is for it, shows
     /// on stderr the state and its duration, the hooks and services that run, and the requests in
-    /// flight, even if the [console](Self::console) is off. Without signals, only a
-    /// [`StopHandle`](crate::StopHandle) stops the run.
+    /// flight, even if the [console](Self::console) is off. SIGUSR2, unless a hook is for it,
+    /// begins an [upgrade in place](crate::guide::deploying#in-place-upgrade). Without signals,
+    /// only a [`StopHandle`](crate::StopHandle) stops the run.
     ///
     /// The run listens from the first instruction of [`run`](Self::run) on, even if the process was
     /// started with the signals blocked. After `run` they no longer change the exit code, until the

@@ -72,6 +72,7 @@ struct HookJson {
     order: Option<u32>,
     timeout_ms: Option<u64>,
     reserve_ms: Option<u64>,
+    exclusive: bool,
     signal: Option<&'static str>,
     check: Option<CheckJson>,
     service: Option<ServiceJson>,
@@ -108,6 +109,7 @@ impl HookJson {
             order: hook.order(),
             timeout_ms: hook.timeout().map(millis),
             reserve_ms: hook.reserve.map(millis),
+            exclusive: hook.is_exclusive,
             signal: hook.signal(),
             check: hook.health_check().map(|check| CheckJson {
                 kind: check.kind.name(),

@@ -178,6 +178,9 @@ impl Plan {
         {
             let _ = write!(details, "  reserve {}", written(reserve));
         }
+        if hook.is_exclusive && matches!(graph.steps()[step], Step::Run(_)) {
+            details.push_str("  exclusive");
+        }
         if let Some(resource) = hook.of() {
             let _ = write!(details, "  teardown of {}", self.planned(resource).display_name);
         }

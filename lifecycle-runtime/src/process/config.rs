@@ -6,6 +6,7 @@ mod in_force;
 mod outputs;
 mod platform;
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) stall_limits: StallLimits,
     /// Number of workers instead of the server's own.
     pub(crate) workers: Option<usize>,
+    /// File for the id of the process.
+    pub(crate) pid_file: Option<PathBuf>,
     /// Format in which the program prints the plan instead of running.
     pub(crate) plan: Option<PlanFormat>,
     pub(crate) origins: SettingOrigins,
@@ -75,6 +78,7 @@ impl Default for Config {
             ready_while_draining: false,
             stall_limits: StallLimits::default(),
             workers: None,
+            pid_file: None,
             plan: None,
             origins: SettingOrigins::default(),
         }

@@ -20,6 +20,8 @@ mod unix;
 
 #[cfg(unix)]
 use inherited::Inherited;
+#[cfg(unix)]
+pub(crate) use inherited::{close_untaken, predecessor_channel};
 use taken::Place;
 pub(crate) use taken::Taken;
 #[cfg(unix)]
@@ -27,12 +29,19 @@ pub(super) use unix::SocketFile;
 #[cfg(unix)]
 use unix::UnixAddress;
 
+use crate::process::upgrade::ListenerName;
+
 /// A socket that is bound and doesn't listen yet.
 pub(super) enum Bound {
     Tcp(Socket),
     /// Listener of the parent, which listens all the time.
     #[cfg(unix)]
     Inherited(Inherited),
+    /// Listener of the predecessor, which listens all the time.
+    #[cfg(unix)]
+    Handed(TcpListener),
+    #[cfg(unix)]
+    HandedUnix(UnixListener, SocketFile),
     #[cfg(unix)]
     Unix(Socket, SocketFile),
 }
@@ -46,6 +55,12 @@ pub(super) enum Listener {
     /// Unix listener of the parent, to which the file belongs as well.
     #[cfg(unix)]
     InheritedUnix(UnixListener),
+    /// TCP listener of the predecessor, on which the server accepts once it takes over.
+    #[cfg(unix)]
+    Handed(TcpListener),
+    /// Unix listener of the predecessor, to which the file belongs until then.
+    #[cfg(unix)]
+    HandedUnix(UnixListener, SocketFile),
     #[cfg(unix)]
     Unix(UnixListener, SocketFile),
 }
@@ -60,12 +75,20 @@ pub(super) enum BindError {
 
 /// Binds an address: `host:port`, each address that the host resolves to, `unix:/path` or
 /// `unix:@name`. Or takes the listeners that the parent has left open: `fd:3`, or each listener of
-/// a name. `setting` names the origin of the address, for messages.
+/// a name. A successor takes what its predecessor had for the address. `setting` names the origin
+/// of the address, for messages.
 pub(super) fn bind(
     address: &str,
     setting: &str,
     taken: &mut Taken,
 ) -> Result<Vec<Bound>, BindError> {
+    #[cfg(unix)]
+    {
+        let handed = handed(address, setting, taken)?;
+        if !handed.is_empty() {
+            return Ok(handed);
+        }
+    }
     #[cfg(unix)]
     if let Some(unix) = address.strip_prefix("unix:") {
         let unix = UnixAddress::parse(unix).map_err(|reason| malformed(address, &reason))?;
@@ -94,6 +117,43 @@ pub(super) fn bind(
     let resolved =
         address.to_socket_addrs().map_err(|error| malformed(address, &error.to_string()))?;
     bind_each(address, resolved.collect(), setting, taken, tcp)
+}
+
+/// Takes the listeners that the predecessor had for an address; none if it had no such
+/// address.
+#[cfg(unix)]
+fn handed(address: &str, setting: &str, taken: &mut Taken) -> Result<Vec<Bound>, BindError> {
+    let malformed = |reason: String| malformed(address, &reason);
+    let handed = inherited::of_predecessor(address).map_err(malformed)?;
+    let mut bound = Vec::new();
+    for (listener, is_of_parent) in handed {
+        bound.push(match listener {
+            listener if is_of_parent => Bound::Inherited(listener),
+            Inherited::Tcp(listener) => {
+                if let Some(place) = place_of(&listener) {
+                    taken.add(address, setting, place);
+                }
+                Bound::Handed(listener)
+            }
+            Inherited::Unix(listener) => {
+                let unix = address.strip_prefix("unix:").unwrap_or(address);
+                let unix = UnixAddress::parse(unix).map_err(malformed)?;
+                if let Some(place) = unix.place() {
+                    taken.add(address, setting, place);
+                }
+                Bound::HandedUnix(listener, unix.of_predecessor())
+            }
+        });
+    }
+    Ok(bound)
+}
+
+/// Returns the place that a listener has; `None` if the system doesn't tell.
+#[cfg(unix)]
+fn place_of(listener: &TcpListener) -> Option<Place> {
+    let address = listener.local_addr().ok()?;
+    let only_v6 = address.is_ipv6() && SockRef::from(listener).only_v6().ok()?;
+    Some(Place::Tcp { address, only_v6 })
 }
 
 /// Binds each address of a host. One of them is enough where the system has no addresses of the
@@ -182,6 +242,16 @@ fn tcp(address: SocketAddr) -> io::Result<(Socket, Place)> {
 }
 
 impl Bound {
+    /// Returns the name under which a successor finds the socket. The address is the one with this
+    /// number among those of the program.
+    pub(super) fn name(&self, number: usize, address: &str) -> ListenerName {
+        #[cfg(unix)]
+        let is_of_parent = matches!(self, Self::Inherited(_));
+        #[cfg(not(unix))]
+        let is_of_parent = false;
+        ListenerName { number, is_of_parent, address: address.to_owned() }
+    }
+
     /// Returns the address for URLs that the app makes. A Unix socket has none: it gets that of
     /// `HttpServer`.
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
@@ -191,9 +261,11 @@ impl Bound {
                 .as_socket()
                 .ok_or_else(|| io::Error::other("the socket has no address")),
             #[cfg(unix)]
-            Self::Inherited(Inherited::Tcp(listener)) => listener.local_addr(),
+            Self::Inherited(Inherited::Tcp(listener)) | Self::Handed(listener) => {
+                listener.local_addr()
+            }
             #[cfg(unix)]
-            Self::Inherited(Inherited::Unix(_)) | Self::Unix(..) => {
+            Self::Inherited(Inherited::Unix(_)) | Self::HandedUnix(..) | Self::Unix(..) => {
                 Ok(SocketAddr::from(([127, 0, 0, 1], 8080)))
             }
         }
@@ -222,6 +294,17 @@ impl Bound {
             #[cfg(unix)]
             Self::Inherited(Inherited::Unix(listener)) => Ok(Listener::InheritedUnix(listener)),
             #[cfg(unix)]
+            Self::Handed(listener) => {
+                // It listens already, with the backlog of the predecessor.
+                let _ = SockRef::from(&listener).listen(backlog);
+                Ok(Listener::Handed(listener))
+            }
+            #[cfg(unix)]
+            Self::HandedUnix(listener, file) => {
+                let _ = SockRef::from(&listener).listen(backlog);
+                Ok(Listener::HandedUnix(listener, file))
+            }
+            #[cfg(unix)]
             Self::Unix(socket, file) => match file.listen(&socket, backlog) {
                 Ok(()) => Ok(Listener::Unix(socket.into(), file)),
                 Err(error) => Err(refused(&format!("unix:{}", file.name()), setting, &error)),
@@ -236,11 +319,11 @@ impl Listener {
         match self {
             Self::Tcp(listener) => tcp_url(listener, scheme),
             #[cfg(unix)]
-            Self::Inherited(listener) => tcp_url(listener, scheme),
+            Self::Inherited(listener) | Self::Handed(listener) => tcp_url(listener, scheme),
             #[cfg(unix)]
             Self::InheritedUnix(listener) => unix_url(listener),
             #[cfg(unix)]
-            Self::Unix(_, file) => format!("unix:{}", file.name()),
+            Self::Unix(_, file) | Self::HandedUnix(_, file) => format!("unix:{}", file.name()),
         }
     }
 }

@@ -55,6 +55,7 @@ mod termination_log;
 mod tls;
 mod unix_sockets;
 mod unopened;
+mod upgrade;
 mod versions;
 mod websocket;
 

@@ -22,6 +22,9 @@ use crate::process::watchdog::{Watchdog, WatchdogHandle};
 /// Signal that prints a picture of the run, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";
 
+/// Signal that begins an upgrade in place, unless a hook is for it.
+const UPGRADES: &str = "SIGUSR2";
+
 /// Number of parts in which the time for the last words is slept.
 const SLICES: u32 = 10;
 
@@ -154,7 +157,7 @@ impl Facts {
 /// Listens for signals: the first one stops the run, the second hurries it, the third ends the
 /// process at once. All reactions run on the thread that receives the signals.
 fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Signals> {
-    let mut reactions = Reactions::new(handle, inbox.clone());
+    let mut reactions = Reactions::new(handle.clone(), inbox.clone());
     // Whoever asks for a picture gets an answer, even from a run whose console is off.
     let mut answers = None;
     let signals = Signals::listen(move |signal| {
@@ -165,6 +168,8 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
         }
         match reactions.react(signal.name, signal.stops, Instant::now()) {
             Reaction::Stop | Reaction::Hooks | Reaction::Repeated => {}
+            // The run says what comes of it.
+            Reaction::Nothing if signal.name == UPGRADES => drop(handle.upgrade()),
             Reaction::Nothing => {
                 let run = facts.run.get();
                 let console = match run {
@@ -176,8 +181,8 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
             Reaction::Exit => exit_at_once(signal, &facts),
         }
     })?;
-    let is_free = !inbox.names().any(|name| name == SHOWS);
-    signals.add(inbox.names().chain(is_free.then_some(SHOWS)))?;
+    let is_free = |name: &&str| !inbox.has(name);
+    signals.add(inbox.names().chain([SHOWS, UPGRADES].into_iter().filter(is_free)))?;
     Ok(signals)
 }
 

@@ -8,8 +8,8 @@ use super::Console;
 use super::fields::Fields;
 use super::message::{ConsoleMessage, Paint};
 use crate::event::{
-    Event, Outcome, Probe, RequestInfo, ServiceState, StalledPart, Traffic, Wait, held, listed,
-    over_budget, readable,
+    Event, Outcome, Probe, RequestInfo, ServiceState, StalledPart, StopCause, Traffic, Wait, held,
+    listed, over_budget, readable,
 };
 use crate::hook::state::State;
 use crate::hook::{HookMeta, Kind};
@@ -139,19 +139,20 @@ impl EventWriter<'_> {
             Event::LateFailure { error } => {
                 self.show(Paint::Bad, &format!("the program failed: {error}"));
             }
+            Event::UpgradeBegun { program } => {
+                self.show(Paint::Plain, &format!("upgrade: starting {}", program.display()));
+            }
+            Event::UpgradeFailed { error } => {
+                self.show(Paint::Bad, &format!("no upgrade: {error}"));
+            }
+            Event::Upgraded { successor } => {
+                self.show(Paint::Good, &format!("upgrade: process {successor} has taken over"));
+            }
+            Event::TookOver { predecessor } => {
+                self.show(Paint::Good, &format!("took over from process {predecessor}"));
+            }
             Event::StopBegun { cause, grace, requests } => {
-                let requests = requests
-                    .map(|time| format!(", requests up to {}", readable(time)))
-                    .unwrap_or_default();
-                let text = if self.console.memory().is_interrupted {
-                    format!(
-                        "stopped during the start ({cause}), rolling back what has started, up to "
-                    )
-                } else {
-                    format!("stopping ({cause}), up to ")
-                };
-                let paint = if cause.is_wanted() { Paint::Plain } else { Paint::Bad };
-                self.show(paint, &format!("{text}{}{requests}", readable(*grace)));
+                self.stop_begun(cause, *grace, *requests);
             }
             Event::Hurried => {
                 let text = "hurrying: not waiting for requests and services any longer; again to \
@@ -172,6 +173,18 @@ impl EventWriter<'_> {
             Event::Service { hook, state } => self.service(hook, state),
             Event::State(_) => {}
         }
+    }
+
+    fn stop_begun(&self, cause: &StopCause, grace: Duration, requests: Option<Duration>) {
+        let requests =
+            requests.map(|time| format!(", requests up to {}", readable(time))).unwrap_or_default();
+        let text = if self.console.memory().is_interrupted {
+            format!("stopped during the start ({cause}), rolling back what has started, up to ")
+        } else {
+            format!("stopping ({cause}), up to ")
+        };
+        let paint = if cause.is_wanted() { Paint::Plain } else { Paint::Bad };
+        self.show(paint, &format!("{text}{}{requests}", readable(grace)));
     }
 
     /// Writes the state of a service. Its begin and its end are written as for every hook.

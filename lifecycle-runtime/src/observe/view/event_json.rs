@@ -110,6 +110,18 @@ enum EventJson<'e> {
     LateFailure {
         error: &'e str,
     },
+    UpgradeBegun {
+        program: String,
+    },
+    UpgradeFailed {
+        error: String,
+    },
+    Upgraded {
+        successor: u32,
+    },
+    TookOver {
+        predecessor: u32,
+    },
     StopBegun {
         cause: String,
         #[serde(serialize_with = "as_millis")]
@@ -227,6 +239,12 @@ fn event_json(event: &Event) -> EventJson<'_> {
             EventJson::StopRepeated { signal, hurried: *is_hurried }
         }
         Event::LateFailure { error } => EventJson::LateFailure { error },
+        Event::UpgradeBegun { program } => {
+            EventJson::UpgradeBegun { program: program.display().to_string() }
+        }
+        Event::UpgradeFailed { error } => EventJson::UpgradeFailed { error: error.to_string() },
+        Event::Upgraded { successor } => EventJson::Upgraded { successor: *successor },
+        Event::TookOver { predecessor } => EventJson::TookOver { predecessor: *predecessor },
         Event::StopBegun { cause, grace, requests } => {
             EventJson::StopBegun { cause: cause.to_string(), grace: *grace, requests: *requests }
         }

@@ -85,6 +85,7 @@ impl Config {
             ("drain_timeout", self.drain_timeout.map(millis).into()),
             ("grace", time(self.grace)),
             ("keep_running", self.keep_running.into()),
+            ("pid_file", self.pid_file.as_deref().map(path).into()),
             ("quiet_window", time(self.quiet_window)),
             ("ready_while_draining", self.ready_while_draining.into()),
             ("report", self.outputs.report.as_deref().map(path).into()),

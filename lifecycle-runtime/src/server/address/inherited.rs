@@ -5,15 +5,21 @@
 //! from number 3 on; `LISTEN_PID` is the process that they are for; `LISTEN_FDNAMES` has a name for
 //! each. A parent that is not the program's own, such as `systemfd`, may leave out `LISTEN_PID`.
 //! `LISTEN_FDS_FIRST_FD` is another number to begin with.
+//!
+//! The predecessor in an upgrade does the same, with names that tell the addresses.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use listenfd::ListenFd;
 use socket2::SockRef;
+
+use crate::process::upgrade::{CHANNEL, ListenerName};
 
 #[cfg(test)]
 mod tests;
@@ -54,20 +60,85 @@ pub(super) fn take(which: &str) -> Result<Vec<Inherited>, String> {
     places.into_iter().map(|place| take_one(&mut list, place)).collect()
 }
 
+/// Takes the channel to the predecessor, if this process is the successor in an upgrade and nobody
+/// has taken it yet.
+pub(crate) fn predecessor_channel() -> Option<UnixStream> {
+    let place = names_of_predecessor()?.split(':').position(|name| name == CHANNEL)?;
+    let mut list = LEFT_OPEN.1.lock().unwrap_or_else(PoisonError::into_inner);
+    // The crate has no function for a socket that does not listen, and does not look at that.
+    let channel = list.take_unix_listener(place).ok()??;
+    Some(UnixStream::from(OwnedFd::from(channel)))
+}
+
+/// Takes the listeners that the predecessor had for this address, in the order of its own
+/// addresses. Each comes with a `bool` that is set for one of the parent's.
+///
+/// # Errors
+///
+/// The reason for which they are no listeners, as a part of a sentence.
+pub(super) fn of_predecessor(address: &str) -> Result<Vec<(Inherited, bool)>, String> {
+    let Some(names) = names_of_predecessor() else { return Ok(Vec::new()) };
+    let mut numbered = BTreeMap::<_, Vec<_>>::new();
+    for (place, name) in names.split(':').enumerate() {
+        if let Some(name) = ListenerName::parse(name).filter(|name| name.address == address) {
+            numbered.entry(name.number).or_default().push((place, name.is_of_parent));
+        }
+    }
+    let mut list = LEFT_OPEN.1.lock().unwrap_or_else(PoisonError::into_inner);
+    for places in numbered.into_values() {
+        let mut listeners = Vec::new();
+        for (place, is_of_parent) in places {
+            listeners.extend(find(&mut list, place)?.map(|listener| (listener, is_of_parent)));
+        }
+        // Of a program that has an address twice, as it may with port 0, the second comes next.
+        if !listeners.is_empty() {
+            return Ok(listeners);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Closes the listeners of the predecessor that nobody has taken, and returns their addresses.
+pub(crate) fn close_untaken() -> Vec<String> {
+    let Some(names) = names_of_predecessor() else { return Vec::new() };
+    let mut list = LEFT_OPEN.1.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut untaken = Vec::new();
+    for (place, name) in names.split(':').enumerate() {
+        if let Some(name) = ListenerName::parse(name)
+            && let Ok(Some(_closed)) = find(&mut list, place)
+        {
+            untaken.push(name.address);
+        }
+    }
+    untaken
+}
+
+/// Returns the names of what the predecessor has handed to this process, if it has one. The
+/// variable stays, even once everything is taken.
+fn names_of_predecessor() -> Option<String> {
+    env::var("LISTEN_FDNAMES").ok().filter(|names| names.contains(CHANNEL))
+}
+
 fn take_one(list: &mut ListenFd, place: usize) -> Result<Inherited, String> {
     let taken = || "another address of this program has taken it".to_owned();
+    find(list, place)?.ok_or_else(taken)
+}
+
+/// Takes the listener at this place, unless it has been taken.
+fn find(list: &mut ListenFd, place: usize) -> Result<Option<Inherited>, String> {
     let listener = match list.take_tcp_listener(place) {
-        Ok(listener) => Inherited::Tcp(listener.ok_or_else(taken)?),
+        Ok(listener) => listener.map(Inherited::Tcp),
         Err(no_tcp) => match list.take_unix_listener(place) {
-            Ok(listener) => Inherited::Unix(listener.ok_or_else(taken)?),
+            Ok(listener) => listener.map(Inherited::Unix),
             Err(no_unix) if no_unix.to_string() == no_tcp.to_string() => {
                 return Err(no_tcp.to_string());
             }
             Err(no_unix) => return Err(format!("{no_tcp}, and {no_unix}")),
         },
     };
+    let Some(listener) = listener else { return Ok(None) };
     match listener.prepare() {
-        Ok(true) => Ok(listener),
+        Ok(true) => Ok(Some(listener)),
         Ok(false) => {
             Err("it does not listen: it may be a connection, of a unit with Accept=yes".to_owned())
         }

@@ -120,6 +120,20 @@ impl<'a> UnixAddress<'a> {
     }
 }
 
+impl UnixAddress<'_> {
+    /// Returns the file of the predecessor's socket at this address, which keeps it. A file that is
+    /// gone leaves a name.
+    pub(super) fn of_predecessor(&self) -> SocketFile {
+        match self.place {
+            UnixPlace::File(path) => {
+                let file = std::path::absolute(path).and_then(SocketFile::of);
+                file.unwrap_or_else(|_| SocketFile::nowhere(path.display().to_string())).kept(true)
+            }
+            UnixPlace::Abstract(name) => SocketFile::none(name),
+        }
+    }
+}
+
 /// Parses `mode=660`.
 fn mode(options: &str) -> Result<u32, String> {
     let mut mode = None;
@@ -188,11 +202,13 @@ fn lock_folder(path: &Path) -> Option<File> {
 }
 
 /// Name of a Unix socket, and its file if it has one. The file is removed when this is dropped,
-/// unless another process has replaced it.
+/// unless it is kept, or another process has replaced it.
 pub(in crate::server) struct SocketFile {
     name: String,
     /// Absolute path of the file, with its device and inode.
     file: Option<(PathBuf, (u64, u64))>,
+    /// Set if another process has the socket as well, to which the file belongs.
+    is_kept: bool,
     /// Descriptor of the file: as long as it is open, no other file gets the inode, even if the
     /// socket is closed and the file removed.
     #[cfg(target_os = "linux")]
@@ -210,6 +226,7 @@ impl SocketFile {
         Ok(Self {
             name: path.display().to_string(),
             file: Some((path, identity)),
+            is_kept: false,
             #[cfg(target_os = "linux")]
             _inode: Some(inode),
         })
@@ -217,12 +234,23 @@ impl SocketFile {
 
     /// Returns the name of a socket that has no file.
     fn none(name: &str) -> Self {
+        Self::nowhere(format!("@{name}"))
+    }
+
+    fn nowhere(name: String) -> Self {
         Self {
-            name: format!("@{name}"),
+            name,
             file: None,
+            is_kept: false,
             #[cfg(target_os = "linux")]
             _inode: None,
         }
+    }
+
+    /// Returns the file, which is not removed if it is kept for another process.
+    pub(in crate::server) fn kept(mut self, is_kept: bool) -> Self {
+        self.is_kept = is_kept;
+        self
     }
 
     /// Returns the path, or the abstract name with its `@`.
@@ -255,7 +283,9 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Some((path, _)) = &self.file {
+        if let Some((path, _)) = &self.file
+            && !self.is_kept
+        {
             let _lock = lock_folder(path);
             if self.is_in_place() {
                 let _ = std::fs::remove_file(path);

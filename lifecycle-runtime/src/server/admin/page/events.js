@@ -26,6 +26,10 @@ function eventText(event) {
         stall_ended: () => `${stalledPart(event)} goes on after ${duration(event.took)}`,
         start_failed: () => `the start failed${error}`,
         start_interrupted: () => `the start was interrupted (${event.cause})`,
+        upgrade_begun: () => `an upgrade starts ${event.program}`,
+        upgrade_failed: () => `no upgrade${error}`,
+        upgraded: () => `process ${event.successor} has taken over`,
+        took_over: () => `took over from process ${event.predecessor}`,
         stop_begun: () => `the stop begins (${event.cause}), up to ${duration(event.grace)}`,
         stop_repeated: () => `${event.signal} once more${event.hurried ? ": hurried" : ""}`,
         hurried: () => "the stop hurries",
@@ -48,7 +52,8 @@ function eventStatus(event) {
     if (event.event === "hook_ended") return statusOfOutcome({ result: event.result });
     if (event.event === "service") return STATUS_OF_SERVICE[event.state] ?? "wait";
     if (event.event === "health") return event.passes ? "ok" : "bad";
-    const bad = ["start_failed", "late_failure", "accept_failed", "stalled", "drop_failed"];
+    const bad = ["start_failed", "late_failure", "accept_failed", "stalled", "drop_failed",
+        "upgrade_failed"];
     if (bad.includes(event.event)) return "bad";
     const warn = ["waiting", "stop_begun", "stop_repeated", "hurried", "value_held",
         "start_interrupted", "budget_exceeded"];
