@@ -90,6 +90,21 @@ fn a_listener_of_the_parents_stays_the_parents() {
 }
 
 #[test]
+fn an_address_that_the_successor_does_not_have_is_closed_and_said() {
+    let installed = Installed::new(env!("CARGO_BIN_EXE_service"));
+    let (before, after) = (own_address(), own_address());
+    let mut line = Line::start(installed.start().env("LIFECYCLE_BIND", &before));
+    installed.replace_by_script(&format!("export LIFECYCLE_BIND={after}\n{{run}}"));
+    line.upgrade();
+    line.program.wait_for(&format!("{before} of the predecessor is closed"));
+    line.wait_until_at(&after);
+    // The predecessor has let go of it as well once it has ended.
+    line.program.wait_for("stopped (process ");
+    assert!(Connection::to(&before).is_err());
+    line.stop().expect_code(0);
+}
+
+#[test]
 fn the_file_of_a_unix_socket_stays_the_same_and_so_do_its_permissions() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("s");
