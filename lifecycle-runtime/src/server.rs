@@ -306,7 +306,6 @@ pub(crate) enum HttpError {
 pub(crate) struct BoundHttp {
     http: Http,
     sockets: Vec<Bound>,
-    /// Name of each socket, for a successor.
     names: Vec<ListenerName>,
 }
 
