@@ -9,6 +9,7 @@ mod outputs;
 mod phases;
 mod prepare;
 mod process;
+mod program;
 mod progress;
 #[cfg(feature = "metrics")]
 mod publish_metrics;
@@ -93,7 +94,8 @@ use crate::server::{AdminRoutes, Http, IntoHttp};
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
 ///
 /// The rest of `grace` is what the shutdown hooks leave of the grace period. `LIFECYCLE_PLAN` is
-/// one of `text`, `snapshot`, `mermaid`, `dot` and `json`.
+/// one of `text`, `snapshot`, `mermaid`, `dot`, `json`, `kubernetes`, `compose`, `systemd` and
+/// `dockerfile`.
 ///
 /// [`admin`]: Self::admin
 /// [`admin_details`]: Self::admin_details
@@ -308,9 +310,10 @@ impl Lifecycle {
         Ok(self.with_settings(plan))
     }
 
-    /// Returns the plan with the stop settings of this lifecycle.
+    /// Returns the plan with the settings of this lifecycle.
     pub(crate) fn with_settings(&self, plan: Plan) -> Plan {
-        plan.with_settings(self.config.stop_settings(!self.servers.is_empty()))
+        let plan = plan.with_settings(self.config.stop_settings(!self.servers.is_empty()));
+        plan.of(self.program(&self.config))
     }
 
     /// Returns the hooks of the run; of the registered hooks, only those that `sees` accepts.

@@ -70,7 +70,7 @@ pub(super) async fn prepare(
     let others = std::mem::take(&mut lifecycle.observers);
     #[cfg(feature = "metrics")]
     let (others, publication) = publish_metrics::observed(others);
-    let info = lifecycle.info.take().unwrap_or_else(Info::of_executable);
+    let info = lifecycle.info.clone().unwrap_or_else(Info::of_executable);
     let cause = lifecycle.handle.cause();
     if let Some(cause) = cause {
         return Err(Refusal::stopped(cause).report(console).await);
@@ -211,6 +211,7 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
     let timetable = plan.timetable();
     let refused = plan.misfit(config.strict_budget);
     if let Some(format) = config.plan {
+        let plan = plan.of(lifecycle.program(config));
         let printed = std::io::stdout().write_all(plan.render(format).as_bytes());
         return Err(Refusal::Printed(printed, refused));
     }

@@ -1,4 +1,5 @@
-//! Renderings of the plan for people and tools: text, Mermaid, DOT. `json.rs` has the one as JSON.
+//! Renderings of the plan for people and tools: text, Mermaid, DOT. `json.rs` has the one as JSON,
+//! and `manifest.rs` the files by which its program is deployed.
 
 use std::fmt::{self, Write};
 
@@ -36,6 +37,10 @@ impl Plan {
             PlanFormat::Mermaid => self.mermaid(),
             PlanFormat::Dot => self.dot(),
             PlanFormat::Json => self.json(),
+            PlanFormat::Kubernetes => self.kubernetes(),
+            PlanFormat::Compose => self.compose(),
+            PlanFormat::Systemd => self.systemd(),
+            PlanFormat::Dockerfile => self.dockerfile(),
         }
     }
 

@@ -8,9 +8,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{
-    Config, ConsoleFormat, ConsoleMode, OutputSettings, SettingOrigin, TerminationLog, duration,
-};
+use super::{Config, ConsoleFormat, ConsoleMode, OutputSettings, PLAN_FORMATS};
+use super::{SettingOrigin, TerminationLog, duration};
 use crate::process::stalls::StallLimits;
 use of_services::is_of_a_service;
 
@@ -107,7 +106,7 @@ const VARIABLES: [Variable; 20] = [
     },
     Variable {
         name: "LIFECYCLE_PLAN",
-        form: "text, snapshot, mermaid, dot or json",
+        form: PLAN_FORMATS,
         set: |c, v| set(&mut c.plan, v.parse().map(Some).map_err(|_| "unknown format".to_owned())),
     },
     Variable {

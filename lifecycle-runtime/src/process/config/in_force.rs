@@ -98,6 +98,27 @@ impl Config {
         settings.into_iter().map(with_origin).collect()
     }
 
+    /// Returns the variables of an environment that have set something, sorted by name, except for
+    /// `LIFECYCLE_PLAN`.
+    pub(crate) fn variables(
+        &self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Vec<(String, String)> {
+        let is_in_force = |name: &str| {
+            let setting = name.strip_prefix("LIFECYCLE_").map(str::to_ascii_lowercase);
+            setting.is_some_and(|setting| {
+                setting != "plan" && self.origins.of(&setting) == SettingOrigin::Environment
+            })
+        };
+        let mut variables: Vec<_> = environment
+            .into_iter()
+            .filter(|(name, _)| is_in_force(name))
+            .map(|(name, value)| (name, value.trim().to_owned()))
+            .collect();
+        variables.sort();
+        variables
+    }
+
     /// Returns the origin of a setting that each server has for itself. `is_set` is set if the
     /// program has set it for the server.
     pub(crate) fn origin_for_server(&self, setting: &str, is_set: bool) -> SettingOrigin {
