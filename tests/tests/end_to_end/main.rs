@@ -29,6 +29,7 @@ mod inherited;
 mod live;
 #[cfg(target_os = "linux")]
 mod live_lines;
+mod manifests;
 mod messages;
 mod output;
 mod panics;
