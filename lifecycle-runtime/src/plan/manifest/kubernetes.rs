@@ -97,15 +97,14 @@ spec:
 fn pod(program: &Program, label: &str, inside: &InContainer) -> String {
     let grace = written(program.grace_or_default());
     let delay = program.drain_delay_in_kubernetes();
-    let instead = if delay.is_zero() {
-        String::new()
-    } else {
-        format!(
-            " The drain delay of {} is a part of that, and does\n      # what a preStop hook would be \
-             for.",
-            written(delay)
-        )
-    };
+    let mut delayed = String::new();
+    if !delay.is_zero() {
+        let delay = written(delay);
+        delayed = format!(
+            r" The drain delay of {delay} is a part of that, and does
+      # what a preStop hook would be for."
+        );
+    }
     let (limit, image) = (program.stop_limit(), program.image());
     let (probes, mut variables) = (probes(program), String::new());
     if !inside.variables.is_empty() {
@@ -119,7 +118,7 @@ fn pod(program: &Program, label: &str, inside: &InContainer) -> String {
     let ports: String = ports.chain([container_port("admin", inside.admin)]).collect();
     format!(
         r"    spec:
-      # More than the grace period of {grace}.{instead}
+      # More than the grace period of {grace}.{delayed}
       terminationGracePeriodSeconds: {limit}
       # Variables of Services could look like settings of the program.
       enableServiceLinks: false

@@ -48,11 +48,9 @@ fn a_pod_has_a_second_more_than_the_grace_period() {
     check(&limit(26), &[]);
     check(
         &limit(25),
-        &[
-            "Deployment `web`, container `web`: terminationGracePeriodSeconds is 25, and the program \
-           needs 26 s: its grace period of 25 s, and a second; raise it, or lower `grace` or \
-           LIFECYCLE_GRACE",
-        ],
+        &["Deployment `web`, container `web`: terminationGracePeriodSeconds is 25, and the \
+             program needs 26 s: its grace period of 25 s, and a second; raise it, or lower \
+             `grace` or LIFECYCLE_GRACE"],
     );
     // The default is 30 s.
     check(&deployment("", ""), &[]);
