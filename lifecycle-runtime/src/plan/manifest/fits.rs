@@ -1,10 +1,12 @@
 //! Check of a user's own manifest against the times that the program needs.
 
 mod compose;
+mod dockerfile;
 mod kubernetes;
 mod needed;
 mod systemd;
 mod times;
+mod words;
 
 use serde_json::Value;
 
@@ -16,14 +18,16 @@ impl Plan {
     /// program, with the text of the file that the program is deployed by.
     ///
     /// These are read: YAML or JSON for Kubernetes (every document with a pod in it: of a
-    /// Deployment, a `StatefulSet`, a `CronJob` and the like), a file of compose, and a service
-    /// unit of systemd. The following is found:
+    /// Deployment, a `StatefulSet`, a `CronJob` and the like), a file of compose, a service unit of
+    /// systemd, and a Dockerfile. The following is found:
     ///
     /// - `terminationGracePeriodSeconds`, `stop_grace_period` or `TimeoutStopSec` that is not at
     ///   least a second longer than the grace period, even where it is the default (30 s, 10 s and
     ///   90 s), or as a `preStop` hook has used it up
     /// - a startup probe, or the `TimeoutStartSec` of a unit that waits for the start, that is over
     ///   before `startup_timeout`
+    /// - a shell as process 1 of an image, which passes no signal on, and a signal for the stop that
+    ///   begins none
     /// - `LIFECYCLE_*` variables that the program would refuse. Those that set a time count:
     ///   `LIFECYCLE_GRACE` in a manifest is the grace period of that program.
     ///
@@ -62,6 +66,8 @@ impl Plan {
 pub(super) fn misfits(program: &Program, manifest: &str) -> Vec<String> {
     let found = if systemd::is_unit(manifest) {
         systemd::misfits(program, manifest)
+    } else if dockerfile::is_dockerfile(manifest) {
+        dockerfile::misfits(program, manifest)
     } else {
         documents(manifest).and_then(|documents| in_documents(program, &documents))
     };

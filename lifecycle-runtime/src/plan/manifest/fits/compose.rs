@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::needed::{Needed, own};
+use super::needed::{Needed, of_stop_signal, own};
 use super::times;
 use crate::plan::manifest::Program;
 use crate::process::config::CONTAINER_STOP;
 
 /// Time that Docker leaves a container if nothing is set.
 const STOP_GRACE_PERIOD: Duration = Duration::from_secs(10);
-
-/// Signals that begin a stop.
-const STOP_SIGNALS: [&str; 4] = ["TERM", "INT", "QUIT", "15"];
 
 /// Returns everything that doesn't fit in the services of a file.
 pub(super) fn misfits(program: &Program, services: &Value) -> Result<Vec<String>, String> {
@@ -48,11 +45,8 @@ fn in_service(program: &Program, service: &Value) -> Result<Vec<String>, String>
         Some(other) => return Err(format!("{field}: {other} is no duration")),
     };
     misfits.extend(needed.of_stop(&name, limit, Duration::ZERO));
-    if let Some(signal) = service.get("stop_signal").and_then(Value::as_str)
-        && !STOP_SIGNALS.contains(&signal.trim_start_matches("SIG"))
-    {
-        misfits.push(format!("stop_signal is {signal}, which begins no stop; leave it out"));
-    }
+    let signal = service.get("stop_signal").and_then(Value::as_str);
+    misfits.extend(signal.and_then(|signal| of_stop_signal("stop_signal", signal)));
     Ok(misfits)
 }
 

@@ -10,6 +10,9 @@ use crate::process::config::Config;
 /// second more than the 9 s of a container.
 const LEAST_MARGIN: Duration = Duration::from_secs(1);
 
+/// Signals that begin a stop: SIGTERM, SIGINT and SIGQUIT, by name or number.
+const STOP_SIGNALS: [&str; 6] = ["TERM", "INT", "QUIT", "15", "2", "3"];
+
 /// Times that a program needs from whoever starts and stops it.
 #[derive(Debug)]
 pub(super) struct Needed {
@@ -81,6 +84,12 @@ impl Needed {
             )
         })
     }
+}
+
+/// Returns the reason for which a signal begins no stop, if it is not one of those that do.
+pub(super) fn of_stop_signal(setting: &str, signal: &str) -> Option<String> {
+    let begins_stop = STOP_SIGNALS.contains(&signal.trim().trim_start_matches("SIG"));
+    (!begins_stop).then(|| format!("{setting} is {signal}, which begins no stop; leave it out"))
 }
 
 /// Returns those that may be the program: those that are known to be, or the only one.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::needed::Needed;
 use super::times;
+use super::words::words;
 use crate::plan::manifest::Program;
 
 /// Time that systemd leaves a start and a stop if a unit says nothing (`DefaultTimeoutStopSec`).
@@ -99,7 +100,7 @@ fn variables(service: &[(&str, String)]) -> Result<Vec<(String, String)>, String
         if value.is_empty() {
             variables.clear();
         }
-        for word in words(value)? {
+        for word in words(value).map_err(|error| format!("Environment={value}: {error}"))? {
             if let Some((name, value)) = word.split_once('=')
                 && name.starts_with("LIFECYCLE_")
             {
@@ -108,26 +109,4 @@ fn variables(service: &[(&str, String)]) -> Result<Vec<(String, String)>, String
         }
     }
     Ok(variables)
-}
-
-/// Splits a value into words, of which each may be quoted.
-fn words(value: &str) -> Result<Vec<String>, String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut characters = value.chars();
-    while let Some(c) = characters.next() {
-        match (c, quote) {
-            ('\\', _) => word.get_or_insert_default().extend(characters.next()),
-            ('"' | '\'', None) => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (c, Some(opened)) if c == opened => quote = None,
-            (c, None) if c.is_whitespace() => words.extend(word.take()),
-            (c, _) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    if quote.is_some() { Err(format!("Environment={value}: a quote is open")) } else { Ok(words) }
 }

@@ -208,6 +208,27 @@ fn a_unit_has_a_second_more_than_the_grace_period() {
 }
 
 #[test]
+fn the_program_is_process_1_of_its_image_and_gets_a_signal_that_stops() {
+    let image = |lines: &str| format!("# syntax=docker/dockerfile:1\nFROM scratch\n{lines}\n");
+    check(&image("ENTRYPOINT [\"/shop\"]\nSTOPSIGNAL SIGINT"), &[]);
+    check(&image("CMD [\"/shop\"]"), &[]);
+    check(&image("ENTRYPOINT exec /shop"), &[]);
+    check(
+        &image("ENTRYPOINT /shop \\\n  # its port\n  --port 80"),
+        &["ENTRYPOINT /shop --port 80: process 1 is a shell, which passes no signal on; write"],
+    );
+    check(&image("entrypoint [\"/shop\"]\nCMD --port 80"), &[]);
+    check(&image("CMD /shop"), &["CMD /shop: process 1 is a shell"]);
+    // Only the last base is that of the image.
+    check(&format!("FROM rust AS build\nCMD /a\n{}", image("CMD [\"/shop\"]")), &[]);
+    check(&image("STOPSIGNAL SIGKILL"), &["STOPSIGNAL is SIGKILL, which begins no stop"]);
+    check(&image("ENV A=1 LIFECYCLE_GRACE=\"40s\""), &[]);
+    check(&image("ENV LIFECYCLE_GRACE soon"), &["ENV: LIFECYCLE_GRACE=soon: `soon` is not a"]);
+    check(&image("ENV LIFECYCLE_GRACE=$GRACE"), &[]);
+    check(&image("ENV A=\"1"), &["a quote is open"]);
+}
+
+#[test]
 fn what_is_no_manifest_is_told_with_its_line() {
     check("kind: Pod\nspec:\n  containers: [\n", &["this is no manifest: "]);
     let found = misfits(&program(&[]), "kind: Pod\nspec: {a: b: c}\n");

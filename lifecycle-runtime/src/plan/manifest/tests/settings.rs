@@ -57,7 +57,12 @@ proptest! {
 
     #[test]
     fn each_manifest_fits_its_program(program in any_program()) {
-        for format in [PlanFormat::Kubernetes, PlanFormat::Compose, PlanFormat::Systemd] {
+        for format in [
+            PlanFormat::Kubernetes,
+            PlanFormat::Compose,
+            PlanFormat::Systemd,
+            PlanFormat::Dockerfile,
+        ] {
             let manifest = rendered(&program, "start db", format);
             prop_assert_eq!(misfits(&program, &manifest), Vec::<String>::new(), "{}", manifest);
         }
