@@ -26,8 +26,8 @@ impl Plan {
     ///   90 s), or as a `preStop` hook has used it up
     /// - a startup probe, or the `TimeoutStartSec` of a unit that waits for the start, that is over
     ///   before `startup_timeout`
-    /// - a shell as process 1 of an image, which passes no signal on, and a signal for the stop that
-    ///   begins none
+    /// - a shell as process 1 of an image, which passes no signal on, and a signal for the stop
+    ///   that begins none
     /// - `LIFECYCLE_*` variables that the program would refuse. Those that set a time count:
     ///   `LIFECYCLE_GRACE` in a manifest is the grace period of that program.
     ///
