@@ -38,7 +38,7 @@ impl Plan {
     /// # Panics
     ///
     /// If something doesn't fit: the message has each value, the place where it is, and what would
-    /// fit. Also if the text is no manifest: the message has the line.
+    /// fit. Also if the text is no manifest: the message says where it is none.
     ///
     /// ```standalone_crate
     /// use lifecycle_runtime::Lifecycle;
