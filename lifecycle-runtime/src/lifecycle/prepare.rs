@@ -12,7 +12,7 @@ use super::outputs::Outputs;
 use super::publish_metrics;
 use super::run::{Run, RunOptions, Servers};
 use crate::engine::recurring::Inbox;
-use crate::event::{Event, Observers, StartFailure};
+use crate::event::{Event, Observers, StartFailure, readable};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::{StopCause, StopHandle, stop_asked};
 use crate::hook::task::thread;
@@ -61,12 +61,14 @@ pub(super) async fn prepare(
             return Err(Refusal::invalid(error.to_string()).report(console).await);
         }
     };
-    let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
+    let platform = Platform::current();
+    let adapted = config.adapt_to(platform, !lifecycle.servers.is_empty());
     let console = Console::of(config.console, config.outputs.console);
     // This line comes first, as it may explain the following ones.
     if let Some(line) = adapted {
         console.say(&line);
     }
+    let unheard = unheard(&config, platform);
     let others = std::mem::take(&mut lifecycle.observers);
     #[cfg(feature = "metrics")]
     let (others, publication) = publish_metrics::observed(others);
@@ -86,7 +88,7 @@ pub(super) async fn prepare(
         Ok(checked) => checked,
         Err(refusal) => return Err(refusal.report(console).await),
     };
-    if let Some(line) = ignored {
+    for line in [ignored, unheard].into_iter().flatten() {
         console.say(&line);
     }
     let observers = Observers {
@@ -257,6 +259,19 @@ fn ignored(config: &Config) -> Option<String> {
     (!given.is_empty()).then(|| format!("{names} {verb} ignored: this program has no HTTP server"))
 }
 
+/// Returns a line about a drain delay in which no balancer hears of the stop, as `/readyz` does not
+/// tell of it. In Kubernetes endpoints are removed however ready their pod is.
+fn unheard(config: &Config, platform: Platform) -> Option<String> {
+    let is_unheard = config.ready_while_draining && !config.drain_delay.is_zero();
+    (is_unheard && platform != Platform::Kubernetes).then(|| {
+        format!(
+            "ready_while_draining makes the drain_delay of {} useless behind a balancer that asks \
+             /readyz: it sends new connections until the listener closes; leave one of the two out",
+            readable(config.drain_delay)
+        )
+    })
+}
+
 /// Takes every server's addresses.
 fn bound(
     mut servers: Vec<Http>,
@@ -330,5 +345,22 @@ mod tests {
         assert!(ignored(&timed).is_some_and(|line| line.starts_with("drain_timeout is ignored")));
         let quiet = Config { quiet_window: Duration::ZERO, ..Config::default() };
         assert!(ignored(&quiet).is_some_and(|line| line.starts_with("quiet_window is ignored")));
+    }
+
+    #[test]
+    fn a_drain_delay_that_readiness_does_not_tell_of_is_said_to_be_useless() {
+        let is_said = |ready_while_draining, delay, platform| {
+            let drain_delay = Duration::from_secs(delay);
+            let config = Config { ready_while_draining, drain_delay, ..Config::default() };
+            let line = unheard(&config, platform);
+            assert!(line.iter().all(|line| line.contains("the drain_delay of 2 s useless")));
+            line.is_some()
+        };
+        assert!(is_said(true, 2, Platform::Other));
+        assert!(is_said(true, 2, Platform::Container));
+        assert!(!is_said(true, 0, Platform::Other));
+        assert!(!is_said(false, 2, Platform::Other));
+        // Endpoints are removed all the same.
+        assert!(!is_said(true, 5, Platform::Kubernetes));
     }
 }

@@ -68,6 +68,11 @@ impl Lifecycle {
     /// a TLS handshake, or at the last bytes of a head that is still coming. On Linux three round
     /// trips of the connection come on top.
     ///
+    /// A stop takes this much longer if a connection is idle. Clients that have sent a request
+    /// since the signal know that their connection ends, so the window needs to cover only those
+    /// that think for longer than [`drain_delay`](Self::drain_delay): see [the
+    /// guide](crate::guide::clients#the-quiet-window).
+    ///
     /// The window also bounds the margin of a handshake that is under way when the listener closes.
     pub fn quiet_window(mut self, window: Duration) -> Self {
         self.config.quiet_window = window.min(LONGEST);
@@ -108,6 +113,10 @@ impl Lifecycle {
 
     /// Lets `/readyz` still answer 200 while requests are drained; off by default, so that load
     /// balancers turn away at once.
+    ///
+    /// A balancer that asks `/readyz` doesn't learn of the stop then, and sends new connections
+    /// until the listener closes, so that [`drain_delay`](Self::drain_delay) is useless. A line at
+    /// the start says so, except in Kubernetes, which removes an endpoint however ready its pod is.
     ///
     /// If no other pod is left, Kubernetes sends requests to pods that terminate, but only to ready
     /// ones: keep readiness on if that fallback matters more.
