@@ -1,7 +1,7 @@
 //! Copies of a service, each at an address of its own.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 
 use lifecycle_runtime::testing::Signal;
 use lifecycle_runtime::testing::process::{Child, Command, Output};
@@ -19,7 +19,7 @@ pub type Setting = (&'static str, &'static str);
 /// Processes of a service. Each has a database of its own, which stays over its restarts.
 pub struct Copies {
     program: Program,
-    path: PathBuf,
+    path: &'static Path,
     folder: TempDir,
     addresses: Vec<[String; 2]>,
     settings: Vec<Setting>,
@@ -51,7 +51,7 @@ impl Copies {
 
     fn start_one(&mut self, number: usize) {
         let [address, admin] = &self.addresses[number];
-        let mut command = Command::new(&self.path);
+        let mut command = Command::new(self.path);
         command.env("LIFECYCLE_BIND", address).env("LIFECYCLE_ADMIN", admin);
         command.env("WORLDCLOCK_DB", self.folder.path().join(format!("{number}.db")));
         command.envs(self.settings.iter().copied());

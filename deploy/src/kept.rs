@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::path::Path;
 
 use lifecycle_runtime::testing::Signal;
 use lifecycle_runtime::testing::process::{Child, Command};
@@ -14,7 +14,7 @@ use crate::program::Program;
 
 /// Process of a service, and the listener that stays when it ends.
 pub struct Kept {
-    path: PathBuf,
+    path: &'static Path,
     folder: TempDir,
     settings: Vec<Setting>,
     listener: TcpListener,
@@ -55,7 +55,7 @@ impl Kept {
 
     fn start_one(&mut self) {
         let number = self.listener.as_raw_fd().to_string();
-        let mut command = Command::new(&self.path);
+        let mut command = Command::new(self.path);
         command.env("LIFECYCLE_BIND", format!("fd:{number}"));
         command.env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", number);
         command.env("WORLDCLOCK_DB", self.folder.path().join("clock.db"));

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 
 /// Service of which copies run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,36 +17,41 @@ pub enum Program {
 }
 
 impl Program {
-    /// Returns the path of the program, and builds it if it is older than its sources. Cargo builds
-    /// it before it runs the tests of all packages, but not for a command of this package alone.
+    /// Returns the path of the program, and builds it the first time, if it is older than its
+    /// sources. Cargo builds it before it runs the tests of all packages, but not for a command of
+    /// this package alone.
     ///
     /// # Panics
     ///
     /// It can't be built.
     #[must_use]
-    pub fn path(self) -> PathBuf {
-        static BUILD: Mutex<()> = Mutex::new(());
-        let (package, name) = match self {
-            Self::Worldclock => ("worldclock", "worldclock"),
-            Self::Bare => (env!("CARGO_PKG_NAME"), "bare"),
-        };
-        let folder = folder();
-        let path = folder.join(name);
-        let building = BUILD.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_built(&path).unwrap_or(false) {
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["build", "--quiet", "--package", package, "--bin", name]);
-            cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-            if folder.ends_with("release") {
-                cargo.arg("--release");
-            }
-            let status = cargo.status().expect("cargo");
-            assert!(status.success(), "{name} can't be built");
-            assert!(is_built(&path).unwrap_or(false), "{} is not of its sources", path.display());
+    pub fn path(self) -> &'static Path {
+        static WORLDCLOCK: OnceLock<PathBuf> = OnceLock::new();
+        static BARE: OnceLock<PathBuf> = OnceLock::new();
+        match self {
+            Self::Worldclock => WORLDCLOCK.get_or_init(|| built("worldclock", "worldclock")),
+            Self::Bare => BARE.get_or_init(|| built(env!("CARGO_PKG_NAME"), "bare")),
         }
-        drop(building);
-        path
     }
+}
+
+/// Returns the path of a program, and builds it if it is older than its sources.
+fn built(package: &str, name: &str) -> PathBuf {
+    let folder = folder();
+    let path = folder.join(name);
+    if is_built(&path).unwrap_or(false) {
+        return path;
+    }
+    // The same program that runs this one, if Cargo does: its toolchain is that of the workspace.
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--package", package, "--bin", name]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    if folder.ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().is_ok_and(|status| status.success()), "{name} can't be built");
+    assert!(is_built(&path).unwrap_or(false), "{} is not of its sources", path.display());
+    path
 }
 
 /// Returns the folder with the programs of the profile that this one was built with. Tests stand in

@@ -26,7 +26,7 @@ pub(crate) fn make(engine: &Engine) -> Result<(), String> {
     let libraries = run("ldd", &[&program.display().to_string()])?;
     // Lines such as `libc.so.6 => /lib/libc.so.6 (0x7f…)` and `/lib64/ld-linux.so.2 (0x7f…)`.
     let libraries = libraries.split_whitespace().filter(|word| word.starts_with('/'));
-    copy(&program, "/worldclock")?;
+    copy(program, "/worldclock")?;
     for library in libraries {
         copy(Path::new(library), library)?;
     }
