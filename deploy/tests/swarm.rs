@@ -1,7 +1,7 @@
 //! Docker Swarm, with the stack of the page: updates under load, an image whose start fails, and
 //! `docker stop` of a busy copy.
 //!
-//! `LIFECYCLE_DEPLOY_UPDATES` sets the number of updates.
+//! There is one update by default, `LIFECYCLE_DEPLOY_UPDATES` sets another number.
 #![cfg(unix)]
 
 use std::time::Duration;
@@ -15,9 +15,8 @@ const SKIPPED: i32 = 77;
 #[test]
 fn a_service_that_is_updated_loses_nothing_and_a_failing_image_is_rolled_back() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_swarm"));
-    if let Ok(updates) = std::env::var("LIFECYCLE_DEPLOY_UPDATES") {
-        command.args(["--updates", &updates]);
-    }
+    let updates = std::env::var("LIFECYCLE_DEPLOY_UPDATES").unwrap_or_else(|_| "1".to_owned());
+    command.args(["--updates", &updates]);
     command.limit(Duration::from_secs(1800));
     let ended = command.output();
     if ended.code() == Some(SKIPPED) {

@@ -351,7 +351,7 @@ mod tests {
     fn a_drain_delay_that_readiness_does_not_tell_of_is_said_to_be_useless() {
         let is_said = |ready_while_draining, delay, platform| {
             let drain_delay = Duration::from_secs(delay);
-            let config = Config { ready_while_draining, drain_delay, ..Config::default() };
+            let config = Config { drain_delay, ready_while_draining, ..Config::default() };
             let line = unheard(&config, platform);
             assert!(line.iter().all(|line| line.contains("the drain_delay of 2 s useless")));
             line.is_some()
