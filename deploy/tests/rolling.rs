@@ -16,8 +16,11 @@ use lifecycle_deploy::trial::{ANSWERS, Trial};
 use lifecycle_tests::skipped;
 use tempfile::TempDir;
 
+/// Variable with the number of rolling restarts.
+const RESTARTS: &str = "LIFECYCLE_DEPLOY_RESTARTS";
+
 fn restarts() -> usize {
-    let number = std::env::var("LIFECYCLE_DEPLOY_RESTARTS").ok();
+    let number = std::env::var(RESTARTS).ok();
     number.map_or(1, |number| number.parse().expect("a number of restarts"))
 }
 
@@ -80,6 +83,8 @@ impl Script {
         let mut script = Command::new("sh");
         script.args(["copies.sh", action]).current_dir(self.0.path());
         script.env("PROGRAM", Program::Worldclock.path());
+        // The service refuses variables that it doesn't know.
+        script.env_remove(RESTARTS).env_remove("LIFECYCLE_DEPLOY_UPDATES");
         script.status().is_ok_and(|status| status.success())
     }
 }
