@@ -28,7 +28,8 @@ pub use probe::Probe;
 pub use request::{RequestInfo, RequestPanic, ResponseFailure};
 pub use stall::{RuntimeName, StalledPart};
 pub(crate) use text::{
-    NAMED, as_millis, as_millis_if_any, held, listed, millis, over_budget, readable,
+    NAMED, as_millis, as_millis_if_any, held, listed, millis, over_budget, readable, stalled,
+    stalled_by,
 };
 pub use traffic::{Connections, Requests, Tasks, Traffic};
 pub use wait::Wait;

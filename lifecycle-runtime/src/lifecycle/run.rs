@@ -142,10 +142,23 @@ impl Run {
         let (ailing, waits, lost) = (live.clone(), live.clone(), live.clone());
         let scope = Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone());
         let RunOptions { work, hooks, jitter, gate, switches, about } = options;
+        let health = Health::new(
+            observed,
+            config.ready_while_draining,
+            checks.clone(),
+            move || ailing.ailments_now(),
+            move |audience| match audience {
+                Audience::Public => waits.waits_in_public(),
+                Audience::Operators => waits.waits().iter().map(ToString::to_string).collect(),
+            },
+            stalls.clone(),
+        )
+        .with_notes(move || lost.lost_services());
         let view = RunView::new(Shown {
             plan: Arc::clone(&plan),
             recorder: recorder.clone(),
             checks: checks.clone(),
+            health: health.clone(),
             stalls: stalls.clone(),
             live: live.clone(),
             events: log,
@@ -157,18 +170,7 @@ impl Run {
             tasks: TaskSet::new(hooks.clone(), panics.clone()),
             panics,
             scope: scope.clone(),
-            health: Health::new(
-                observed,
-                config.ready_while_draining,
-                checks.clone(),
-                move || ailing.ailments_now(),
-                move |audience| match audience {
-                    Audience::Public => waits.waits_in_public(),
-                    Audience::Operators => waits.waits().iter().map(ToString::to_string).collect(),
-                },
-                stalls.clone(),
-            )
-            .with_notes(move || lost.lost_services()),
+            health,
             stalls,
             view,
             servers: OpenServers::default(),

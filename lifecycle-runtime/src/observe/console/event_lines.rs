@@ -8,8 +8,8 @@ use super::Console;
 use super::fields::Fields;
 use super::message::{ConsoleMessage, Paint};
 use crate::event::{
-    Event, Outcome, Probe, RequestInfo, ServiceState, StalledPart, Traffic, Wait, held, listed,
-    over_budget, readable,
+    Event, Outcome, RequestInfo, ServiceState, Traffic, held, listed, over_budget, readable,
+    stalled,
 };
 use crate::hook::state::State;
 use crate::hook::{HookMeta, Kind};
@@ -238,27 +238,6 @@ fn panicked(request: &RequestInfo, in_task: bool, left_out: u64) -> String {
     format!("{code} of {method} {path} panicked (after {}){others}", readable(*running))
 }
 
-/// Returns a line about a part of the run that does not go on.
-fn stalled(part: &StalledPart, after: Duration, holders: &[Wait], probes: &[Probe]) -> String {
-    let holder = |holder: &Wait| match holder {
-        Wait::Hook { hook, .. } => hook.label_as(noun(hook)).to_string(),
-        holder => holder.to_string(),
-    };
-    let holders: Vec<_> = holders.iter().map(holder).collect();
-    let why = match part {
-        StalledPart::BlockingPool(_) => "all of its threads are busy".to_owned(),
-        _ if holders.is_empty() => "the code that blocks it is not known".to_owned(),
-        _ => format!("blocked by {}", listed(&holders, ", ")),
-    };
-    let paths: Vec<_> = probes.iter().map(|probe| probe.path()).collect();
-    let fails = match paths[..] {
-        [] => String::new(),
-        [path] => format!("; {path} fails"),
-        _ => format!("; {} fail", paths.join(" and ")),
-    };
-    format!("{part} has been stalled for {}: {why}{fails}", readable(after))
-}
-
 /// Returns a line about the requests, connections and tasks of a server that is closed.
 fn drained(traffic: &Traffic, took: Duration) -> String {
     let requests = &traffic.requests;
@@ -299,14 +278,6 @@ fn drained(traffic: &Traffic, took: Duration) -> String {
         "server closed in {}: {finished} {noun} finished, {cut} cut off{others}",
         readable(took)
     )
-}
-
-fn noun(hook: &HookMeta) -> &'static str {
-    match hook.kind {
-        Kind::Service => "service",
-        Kind::HealthCheck => "health check",
-        _ => "hook",
-    }
 }
 
 fn verb(hook: &HookMeta) -> &'static str {

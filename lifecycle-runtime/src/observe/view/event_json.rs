@@ -112,6 +112,8 @@ enum EventJson<'e> {
     },
     StopBegun {
         cause: String,
+        /// Set if the cause is a request, and no failure.
+        wanted: bool,
         #[serde(serialize_with = "as_millis")]
         grace: Duration,
         #[serde(serialize_with = "as_millis_if_any")]
@@ -228,7 +230,9 @@ fn event_json(event: &Event) -> EventJson<'_> {
         }
         Event::LateFailure { error } => EventJson::LateFailure { error },
         Event::StopBegun { cause, grace, requests } => {
-            EventJson::StopBegun { cause: cause.to_string(), grace: *grace, requests: *requests }
+            let wanted = cause.is_wanted();
+            let (cause, grace, requests) = (cause.to_string(), *grace, *requests);
+            EventJson::StopBegun { cause, wanted, grace, requests }
         }
         Event::Hurried => EventJson::Hurried,
         Event::Waiting { on } => {
