@@ -72,6 +72,9 @@ fn a_service_that_backs_off_is_no_success_in_the_graph() {
     page.wait_until("document.querySelector('#graph .node.up[data-hook=\"admin::pump\"]')");
     program.tell("pump");
     page.wait_until("document.querySelector('#graph .node.warn[data-hook=\"admin::pump\"]')");
+    // The start was well all the same.
+    page.show("timeline");
+    page.wait_until("document.querySelector('.gantt [data-key=\"admin::pump\"] .mark.ok')");
     page.close();
     program.stop().expect_code(0);
 }

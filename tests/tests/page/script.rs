@@ -94,6 +94,28 @@ fn a_panic_is_told_with_its_message() {
 }
 
 #[test]
+fn a_stall_is_told_as_the_console_tells_it() {
+    check(
+        "const hooks = { runtime: 'hooks' };
+        const worker = { runtime: 'worker', number: 1, url: 'http://127.0.0.1:8080' };
+        const stall = (part, of, holders = []) =>
+            eventText({ event: 'stalled', part, of, after: 5_000, holders });
+        return [stall('runtime', hooks, ['pump 5.2 s']), stall('runtime', worker),
+            stall('blocking_pool', hooks), stall('blocking_pool', worker),
+            eventText({ event: 'stall_ended', part: 'runtime', of: hooks, took: 12_000 })];",
+        &json!([
+            "the hooks' runtime has been stalled for 5 s: blocked by pump 5.2 s",
+            "worker 1 of http://127.0.0.1:8080 has been stalled for 5 s: the code that blocks it \
+             is not known",
+            "the hooks' blocking pool has been stalled for 5 s: all of its threads are busy",
+            "the blocking pool of worker 1 of http://127.0.0.1:8080 has been stalled for 5 s: all \
+             of its threads are busy",
+            "the hooks' runtime goes on after a stall of 12 s",
+        ]),
+    );
+}
+
+#[test]
 fn an_event_brings_the_message_of_a_panic_into_the_picture() {
     check(
         "run.timeline = { now: 10, start: { done: 0, total: 3 }, stop: null, stalls: [],
@@ -169,6 +191,22 @@ fn the_outcome_of_a_run_is_its_exit_code_or_what_is_known_of_it() {
             shown({ exit_code: 0 }, observer(10)), shown({ exit_code: 0 }, observer(2_000)),
         ];",
         &json!(["ok", "ok", "bad", "bad", "ok", "ok", "bad", "bad", "bad", "ok", "ok", "warn"]),
+    );
+}
+
+#[test]
+fn hooks_that_failed_are_counted_if_there_are_too_many_to_name() {
+    check(
+        "run.hooks = new Map(Array.from({ length: 11 }, (_, number) => [`app::h${number}`, {
+            path: `app::h${number}`, name: `h${number}`, kind: 'on_shutdown', plan: {},
+            time: { outcome: { result: 'failed' }, error: 'failed: no route' },
+        }]));
+        run.timeline = { now: 9_000, state: 'stopped', waits: [], hooks: [], stalls: [], start: {},
+            stop: { began: 0, ended: 100, exit_code: 3, cause: 'SIGTERM', traffic: null } };
+        const card = renderStopped();
+        return [card.querySelector('.title').textContent, card.querySelectorAll('li').length,
+            card.lastChild.textContent];",
+        &json!(["Stopped (SIGTERM) in 100 ms, exit code 3", 8, "and 3 more"]),
     );
 }
 

@@ -100,7 +100,7 @@ fn checks_show_their_history() {
     page.wait_for("#panel .results li", "ago, took ");
     page.wait_for("#panel .results li", ": failed: no answer");
     page.wait_until("document.querySelectorAll('#panel .results li').length >= 6");
-    page.wait_for("#panel [data-key='Failures in a row']", "of 3 that count");
+    page.wait_for("#panel [data-key='Failures in a row']", "; it fails after 3");
     page.close();
     program.stop().expect_code(0);
 }

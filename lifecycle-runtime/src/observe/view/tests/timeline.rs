@@ -205,6 +205,14 @@ fn each_kind_of_wait_has_fields_of_its_own_beside_its_text() {
         list.map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     insta::assert_snapshot!(format!("{}\n\n{}", lines("waits"), lines("waiting_for")));
+    let document = include_str!("../../../../docs/admin.md");
+    for wait in timeline["waits"].as_array().expect("a list") {
+        for field in wait.as_object().expect("an object").keys() {
+            assert!(document.contains(&format!("`{field}`")), "{field}");
+        }
+        let kind = wait["kind"].as_str().expect("a kind");
+        assert!(document.contains(&format!("`{kind}`")), "{kind}");
+    }
 }
 
 #[test]

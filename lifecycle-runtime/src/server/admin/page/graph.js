@@ -83,7 +83,7 @@ function urgentOf(steps, phase) {
     const side = sideOf(phase);
     const weights = steps.map(({ path }) => {
         const hook = run.hooks.get(path);
-        return hook ? urgency(statusInPhase(hook, side), hook.time?.paths.includes(side)) : 0;
+        return hook ? urgency(statusInGraph(hook, side), hook.time?.paths.includes(side)) : 0;
     });
     const urgent = steps.flatMap((_, number) => weights[number] > 0 ? [number] : []);
     return heaviest(urgent, DRAWN, number => weights[number]);
@@ -160,7 +160,7 @@ function drawGraph() {
     const side = sideOf(phase);
     for (const { node, step } of graph.nodes) {
         const hook = run.hooks.get(step.path);
-        const status = step.isGroup ? "wait" : hook ? statusInPhase(hook, side) : "wait";
+        const status = step.isGroup ? "wait" : hook ? statusInGraph(hook, side) : "wait";
         const isCritical = hook?.time?.paths.includes(side) ?? false;
         const kind = `node ${status}${isCritical ? " critical" : ""}${step.isGroup ? " group" : ""}`
             + (step.path && step.path === panel.path ? " chosen" : "");

@@ -73,7 +73,7 @@ function factsOf(hook) {
     if (check) {
         add("Kind of check", check.kind);
         add("Every", duration(check.interval));
-        add("Failures in a row", `${check.failures} of ${check.limit} that count`);
+        add("Failures in a row", `${check.failures}; it fails after ${check.limit}`);
     }
     if (recurring) add("Runs", `${recurring.runs}, ${recurring.failures} failed`);
     return facts.filter(([, value]) => value !== false);

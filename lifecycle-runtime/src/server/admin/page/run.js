@@ -119,14 +119,19 @@ function statusOf(hook) {
 function statusInPhase(hook, phase) {
     const { time } = hook;
     if (hook.kind !== "service" || !time) return statusOf(hook);
-    // Nobody asks any more how it became ready, if it is no longer.
-    if (phase === "start" && stateOfRun() === "ready" && hook.service) return statusOf(hook);
     if (phase === "start") {
         if (time.ready != null) return "ok";
         return time.ended == null ? "run" : statusOfOutcome(time.outcome);
     }
     if (time.ended != null) return statusOfOutcome(time.outcome);
     return time.told_to_stop == null ? "wait" : "run";
+}
+
+/** Returns the status of a hook as a step of the graph: once the run is ready, nobody asks any more
+ * how a service became ready, if it is no longer. */
+function statusInGraph(hook, phase) {
+    return hook.service && phase === "start" && stateOfRun() === "ready"
+        ? statusOf(hook) : statusInPhase(hook, phase);
 }
 
 /** Returns the beginning and the end of a hook in the start or in the stop, if it has begun. */

@@ -58,7 +58,7 @@ function renderChecks(most = MOST_ROWS) {
         [el("span", { class: `word ${statusOfCheck(check)}` }, check.status),
             el("span", { class: "muted" }, ` ${check.kind}`),
             check.failures > 0 && el("span", { class: "muted" },
-                `, ${check.failures} of ${check.limit} failures`)],
+                `, ${plural(check.failures, "failure")} in a row`)],
         check.age == null ? "–" : [ticking(run.checks.now - check.age), " ago, took ",
             duration(check.took)],
         duration(check.interval),

@@ -45,7 +45,8 @@ function renderHead() {
         el("div", { class: "now" },
             el("span", { class: `state ${status}`, id: "state" },
                 el("span", { "aria-hidden": "true" }, shape), ` ${word}`),
-            run.timeline && el("span", { class: "muted" }, "for ",
+            run.timeline && el("span", { class: "muted" },
+                word === stateOfRun() ? "for " : `${stateOfRun()} for `,
                 ticking(run.timeline.since)),
             reason && el("span", { class: "error", id: "reason" }, shortened(reason, 200))),
         renderLink());
