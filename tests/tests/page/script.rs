@@ -221,6 +221,20 @@ fn a_signal_hook_needs_no_look_once_it_has_succeeded_again() {
 }
 
 #[test]
+fn an_event_that_comes_again_with_a_new_stream_is_known() {
+    check(
+        "run.timeline = { now: 5, hooks: [], waits: [] };
+        const come = (id, at) => {
+            if (isNew(id)) happened({ event: 'hurried', at }, id);
+            return run.events.length;
+        };
+        return [come('a-1', 1), come('a-2', 2), come('a-1', 1), come('a-2', 2), come('a-3', 3),
+            come('b-1', 1)];",
+        &json!([1, 2, 2, 2, 3, 1]),
+    );
+}
+
+#[test]
 fn messages_about_the_stream_of_events_are_shown() {
     check(
         "run.timeline = { now: 5 };
