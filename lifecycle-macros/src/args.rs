@@ -27,6 +27,8 @@ pub struct Args {
     pub before: Vec<Path>,
     pub of: Option<Path>,
     pub signal: Option<&'static str>,
+    /// Set if the hook must not run while a predecessor does.
+    pub exclusive: bool,
     /// Settings of the policy, which only hooks of this kind have.
     pub policy: Vec<(Key, Setting)>,
     /// Path of the function that makes the app of a test.
@@ -56,6 +58,7 @@ impl Args {
             before: Vec::new(),
             of: None,
             signal: None,
+            exclusive: false,
             policy: Vec::new(),
             setup: None,
             start_paused: None,
@@ -142,6 +145,9 @@ impl Args {
             Key::Of => return value::path(key, input).map(|hook| self.of = Some(hook)),
             Key::Setup => {
                 return value::path(key, input).map(|function| self.setup = Some(function));
+            }
+            Key::Exclusive => {
+                return value::flag(key, input).map(|exclusive| self.exclusive = exclusive);
             }
             Key::StartPaused => {
                 return value::flag(key, input).map(|paused| self.start_paused = Some(paused));

@@ -112,8 +112,9 @@ fn meta(hook: &Hook) -> TokenStream {
         .map(|given| millis(given.value))
         .map(|time| quote!(reserve: __rt::Some(#time),));
     let is_teardown = args.of.as_ref().map(|_| quote!(is_teardown: true,));
+    let is_exclusive = args.exclusive.then(|| quote!(is_exclusive: true,));
     let (policy, run) = (policy(hook), run(hook));
-    let keys = quote!(#order #timeout #reserve #is_teardown #policy);
+    let keys = quote!(#order #timeout #reserve #is_teardown #is_exclusive #policy);
     let plain = quote_spanned! {name.span()=>
         __rt::meta::<Self>(__rt::Kind::#kind, #text, __rt::origin!(), #run)
     };

@@ -56,6 +56,7 @@ pub enum Key {
     CheckKind,
     Interval,
     Failures,
+    Exclusive,
     Setup,
     StartPaused,
     Crate,
@@ -74,15 +75,27 @@ impl Kind {
 
     const fn row(self) -> Row {
         use Key::{
-            After, Backoff, Before, CheckKind, Crate, Failures, Interval, MaxRestarts, Of, OnExit,
-            Order, Reserve, Restart, StopOn, StopTimeout, Timeout,
+            After, Backoff, Before, CheckKind, Crate, Exclusive, Failures, Interval, MaxRestarts,
+            Of, OnExit, Order, Reserve, Restart, StopOn, StopTimeout, Timeout,
         };
-        const SERVICE: &[Key] =
-            &[After, Restart, Backoff, MaxRestarts, StopTimeout, Reserve, StopOn, OnExit, Crate];
+        const SERVICE: &[Key] = &[
+            After,
+            Restart,
+            Backoff,
+            MaxRestarts,
+            StopTimeout,
+            Reserve,
+            StopOn,
+            OnExit,
+            Exclusive,
+            Crate,
+        ];
         const SHUTDOWN: &[Key] = &[Of, Order, After, Before, Timeout, Reserve, Crate];
         const HEALTH_CHECK: &[Key] = &[After, CheckKind, Interval, Timeout, Failures, Crate];
         let (attribute, variant, policy, keys): (_, _, _, &[_]) = match self {
-            Self::Startup => ("on_startup", "Startup", None, &[Order, After, Timeout, Crate]),
+            Self::Startup => {
+                ("on_startup", "Startup", None, &[Order, After, Timeout, Exclusive, Crate])
+            }
             Self::Service => ("service", "Service", Some("ServicePolicy"), SERVICE),
             Self::HealthCheck => {
                 ("health_check", "HealthCheck", Some("HealthCheckPolicy"), HEALTH_CHECK)
@@ -160,6 +173,7 @@ impl Key {
             Self::CheckKind => "kind",
             Self::Interval => "interval",
             Self::Failures => "failures",
+            Self::Exclusive => "exclusive",
             Self::Setup => "setup",
             Self::StartPaused => "start_paused",
             Self::Crate => "crate",

@@ -66,6 +66,7 @@ pub fn form(key: Key) -> String {
         Key::Interval => "a duration in quotes: `interval = \"10s\"`",
         Key::Failures => "a whole number: `failures = 3`",
         Key::Setup => "the path of a function that returns a `TestAppBuilder`: `setup = faked`",
+        Key::Exclusive => "`exclusive = true` or `exclusive = false`",
         Key::StartPaused => "`start_paused = true` or `start_paused = false`",
         Key::Crate => "the path of the runtime crate: `crate = lifecycle`",
     };

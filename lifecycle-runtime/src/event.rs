@@ -12,6 +12,7 @@ mod wait;
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,14 +22,15 @@ use crate::hook::HookMeta;
 
 pub use crate::hook::outcome::{Limit, Outcome};
 pub use crate::hook::state::State;
-pub use crate::hook::stop::{ServerEnd, StopCause};
+pub use crate::hook::stop::{ServerEnd, StopCause, UpgradeError};
 pub(crate) use delivery::{Events, Observers};
 pub use failure::{HookFailure, LastRun, StartFailure};
 pub use probe::Probe;
 pub use request::{RequestInfo, RequestPanic, ResponseFailure};
 pub use stall::{RuntimeName, StalledPart};
 pub(crate) use text::{
-    NAMED, as_millis, as_millis_if_any, held, listed, millis, over_budget, readable,
+    NAMED, as_millis, as_millis_if_any, held, listed, millis, over_budget, readable, stalled,
+    stalled_by,
 };
 pub use traffic::{Connections, Requests, Tasks, Traffic};
 pub use wait::Wait;
@@ -182,6 +184,30 @@ pub enum Event {
     LateFailure {
         /// The error, with its causes.
         error: String,
+    },
+    /// An upgrade in place begins: the successor is being started.
+    #[non_exhaustive]
+    UpgradeBegun {
+        /// Path of the program.
+        program: PathBuf,
+    },
+    /// An upgrade in place has failed, or was refused. The process goes on as before.
+    #[non_exhaustive]
+    UpgradeFailed {
+        /// The reason.
+        error: UpgradeError,
+    },
+    /// The successor has taken over the listeners. The stop follows.
+    #[non_exhaustive]
+    Upgraded {
+        /// Process id of the successor.
+        successor: u32,
+    },
+    /// This process is the successor in an upgrade, and has taken over the listeners.
+    #[non_exhaustive]
+    TookOver {
+        /// Process id of the predecessor.
+        predecessor: u32,
     },
     /// The stop begins.
     #[non_exhaustive]

@@ -15,8 +15,8 @@
 //! | [`logging`] | `tracing` and the console |
 //! | [`databases`] | pools, migrations, and SQLite in tests |
 //! | [`compile_errors`] | rustc's messages about mistakes, and their meaning |
-//! | [`deploying`] | Kubernetes, Docker, systemd |
-//! | [`balancers`] | keep-alive times and health checks in front |
+//! | [`deploying`] | restarts behind balancers that lose nothing; Kubernetes, Docker, systemd |
+//! | [`balancers`] | keep-alive times, panics and stops, as a balancer sees them |
 //! | [`coming_from`], [`from_fastapi`] | guides for users of other frameworks |
 //!
 //! The page about tests comes with the feature `testing`: `testing::guide`.

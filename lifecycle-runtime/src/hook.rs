@@ -146,6 +146,8 @@ pub struct HookMeta {
     #[doc(hidden)]
     pub is_teardown: bool,
     #[doc(hidden)]
+    pub is_exclusive: bool,
+    #[doc(hidden)]
     pub policy: Policy,
     /// Name of the type of the value. A function gives it, as no constant can.
     #[doc(hidden)]
@@ -199,6 +201,7 @@ impl HookMeta {
             reserve: None,
             dependencies: DependencySource::Data(Dependencies::NONE),
             is_teardown: false,
+            is_exclusive: false,
             policy: Policy::None,
             value_type: type_name::<()>,
             run,

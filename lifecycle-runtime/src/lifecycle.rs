@@ -4,11 +4,16 @@ mod admin;
 mod deadlines;
 mod drain;
 mod drive;
+#[cfg(unix)]
+mod exclusive;
+mod notify;
 mod on_report;
 mod outputs;
 mod phases;
+mod pid_file;
 mod prepare;
 mod process;
+mod program;
 mod progress;
 #[cfg(feature = "metrics")]
 mod publish_metrics;
@@ -17,8 +22,11 @@ mod report_time;
 mod run;
 mod settings;
 mod stop_signals;
+mod succession;
+mod take_over;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 #[cfg(feature = "testing")]
 pub(crate) use run::{Run, RunOptions, RunSwitches, Servers};
@@ -81,6 +89,7 @@ use crate::server::{AdminRoutes, Http, IntoHttp};
 /// | `LIFECYCLE_GRACE` | [`grace`] | `25s`; in a container outside of Kubernetes `9s` |
 /// | `LIFECYCLE_KEEP_ALIVE` | [`Http::keep_alive`] | `75s`; `off` closes after each response |
 /// | `LIFECYCLE_KEEP_RUNNING` | [`keep_running`] | `off` |
+/// | `LIFECYCLE_PID_FILE` | [`pid_file`] | none |
 /// | `LIFECYCLE_PLAN` | none: prints the plan and exits | none |
 /// | `LIFECYCLE_QUIET_WINDOW` | [`quiet_window`] | `250ms` |
 /// | `LIFECYCLE_READY_WHILE_DRAINING` | [`ready_while_draining`] | `off` |
@@ -93,7 +102,8 @@ use crate::server::{AdminRoutes, Http, IntoHttp};
 /// | `LIFECYCLE_WORKERS` | [`Http::workers`] | the number of processors |
 ///
 /// The rest of `grace` is what the shutdown hooks leave of the grace period. `LIFECYCLE_PLAN` is
-/// one of `text`, `snapshot`, `mermaid`, `dot` and `json`.
+/// one of `text`, `snapshot`, `mermaid`, `dot`, `json`, `kubernetes`, `compose`, `systemd` and
+/// `dockerfile`.
 ///
 /// [`admin`]: Self::admin
 /// [`admin_details`]: Self::admin_details
@@ -104,6 +114,7 @@ use crate::server::{AdminRoutes, Http, IntoHttp};
 /// [`drain_timeout`]: Self::drain_timeout
 /// [`grace`]: Self::grace
 /// [`keep_running`]: Self::keep_running
+/// [`pid_file`]: Self::pid_file
 /// [`quiet_window`]: Self::quiet_window
 /// [`ready_while_draining`]: Self::ready_while_draining
 /// [`report_file`]: Self::report_file
@@ -308,9 +319,10 @@ impl Lifecycle {
         Ok(self.with_settings(plan))
     }
 
-    /// Returns the plan with the stop settings of this lifecycle.
+    /// Returns the plan with the settings of this lifecycle.
     pub(crate) fn with_settings(&self, plan: Plan) -> Plan {
-        plan.with_settings(self.config.stop_settings(!self.servers.is_empty()))
+        let plan = plan.with_settings(self.config.stop_settings(!self.servers.is_empty()));
+        plan.of(self.program(&self.config))
     }
 
     /// Returns the hooks of the run; of the registered hooks, only those that `sees` accepts.
@@ -357,6 +369,9 @@ impl Lifecycle {
     ///
     /// The run listens for signals from the first poll until the future is done. After that they do
     /// what they do to any process.
+    ///
+    /// systemd is notified as under `run`: once the stop has begun, it takes the process for one
+    /// that ends.
     ///
     /// Hooks run on the caller's runtime. The run itself has a thread of its own (`lifecycle-run`),
     /// unless the caller's is a current-thread runtime: then it is a task there.

@@ -4,6 +4,7 @@ pub(crate) mod console;
 pub(crate) mod health;
 pub(crate) mod live;
 pub(crate) mod metrics;
+pub(crate) mod notifications;
 pub mod report;
 pub(crate) mod report_files;
 pub(crate) mod trace;

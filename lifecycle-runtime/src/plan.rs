@@ -8,6 +8,7 @@ mod check;
 mod clash;
 mod graph;
 mod json;
+mod manifest;
 mod members;
 mod names;
 mod render;
@@ -26,6 +27,7 @@ pub(crate) use budget::{ABANDON_AFTER, Budget};
 #[cfg(feature = "testing")]
 pub(crate) use check::missing;
 pub(crate) use graph::{Behind, Graph, Step, Walk};
+pub(crate) use manifest::{Program, ProgramServer};
 pub(crate) use members::{with_everything_named, with_teardowns};
 pub(crate) use timetable::{Timetable, last_words};
 
@@ -64,6 +66,8 @@ pub struct Plan {
     index: Arc<HookMap<usize>>,
     graphs: Graphs,
     settings: StopSettings,
+    /// Program that the manifests are of.
+    program: Option<Program>,
 }
 
 impl Plan {
@@ -101,6 +105,7 @@ impl Plan {
                     index: Arc::new(index),
                     graphs,
                     settings: Config::default().stop_settings(false),
+                    program: None,
                 });
             }
         }

@@ -6,11 +6,13 @@
 mod accept;
 mod accepted;
 mod address;
+mod addresses;
 mod admin;
 mod connection;
 mod connection_counts;
 mod extract;
 mod factory;
+mod handover;
 mod http2;
 mod in_force;
 mod linger;
@@ -34,6 +36,10 @@ mod transport;
 mod wakes;
 mod worker;
 
+use std::net::TcpListener;
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
+
 use actix_web::body::MessageBody;
 #[cfg(feature = "testing")]
 pub(crate) use actix_web::dev::ServiceResponse;
@@ -44,14 +50,19 @@ use crate::hook::HookMeta;
 use crate::hook::scope::Scope;
 use crate::observe::health::Health;
 use crate::observe::view::RunView;
-use crate::process::config::{Config, ConfigError};
+use crate::process::config::ConfigError;
 use crate::process::stalls::StallTracker;
+use crate::process::systemd::Notifier;
+use crate::process::upgrade::ListenerName;
 pub(crate) use accept::Obstacle;
-pub(crate) use address::Taken;
-use address::{BindError, Bound};
+use address::Bound;
+pub(crate) use address::{Taken, parent_listeners};
+#[cfg(unix)]
+pub(crate) use address::{close_untaken, predecessor_channel};
 pub(crate) use admin::{AdminRoutes, AdminSpec, ServiceConfig};
 use factory::AppFactory;
 pub use factory::BuildApp;
+pub(crate) use handover::Handover;
 #[cfg(feature = "testing")]
 pub(crate) use memory::{BuildInMemory, InMemory};
 pub(crate) use open::OpenServers;
@@ -63,9 +74,6 @@ pub(crate) use serving::{DrainTimes, Opening, Serving};
 use settings::Settings;
 pub use tasks::BackgroundTasks;
 pub(crate) use tasks::TaskSet;
-
-/// Address on which a server listens if the program gives none.
-const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 /// HTTP server to run, with its app, its addresses and the settings known from `HttpServer`.
 ///
@@ -86,6 +94,10 @@ pub struct Http {
     /// Hooks whose values the apps take.
     uses: Vec<&'static HookMeta>,
     addresses: Vec<String>,
+    /// Listeners that the program has made by hand.
+    listeners: Vec<TcpListener>,
+    #[cfg(unix)]
+    unix_listeners: Vec<UnixListener>,
     /// Name of the setting that the addresses come from, for messages.
     setting: &'static str,
     protocol: Protocol,
@@ -108,6 +120,9 @@ pub(crate) struct AppContext {
     pub(crate) view: RunView,
     /// Servers of the program, for its operators.
     pub(crate) servers: OpenServers,
+    /// Handle through which the service manager is notified.
+    pub(crate) notifier: Notifier,
+    pub(crate) handover: Handover,
 }
 
 #[derive(Default)]
@@ -151,40 +166,15 @@ impl Http {
             apps,
             uses: Vec::new(),
             addresses: Vec::new(),
+            listeners: Vec::new(),
+            #[cfg(unix)]
+            unix_listeners: Vec::new(),
             setting: "`bind` or LIFECYCLE_BIND",
             protocol: Protocol::default(),
             settings: Settings::default(),
             #[cfg(feature = "testing")]
             memory: None,
         }
-    }
-
-    /// Adds an address to listen on; without any, the server listens on `127.0.0.1:8080`.
-    /// `LIFECYCLE_BIND` overrides all of them.
-    ///
-    /// - `0.0.0.0:8080`, `localhost:8080`: TCP. Port 0 takes a free one. A host name stands for
-    ///   each of its addresses, except those whose kind the system lacks.
-    /// - `unix:/run/app.sock`: a Unix socket (on Unix). The server replaces a file that a process
-    ///   left behind. It refuses one whose owner lives, even if the owner accepts nothing. A
-    ///   relative path counts from the folder in which the program starts.
-    /// - `unix:/run/app.sock?mode=660`: the same, with the permission to connect as octal digits,
-    ///   whatever the umask. Without `mode`, the umask decides.
-    /// - `unix:@app`: an abstract name of Linux's. It has no file, and is gone with its last
-    ///   socket.
-    /// - `fd:3`: a listener, TCP or Unix, with which the process was started, as systemd's socket
-    ///   activation and `systemfd` do (`LISTEN_FDS`).
-    /// - `fd:web`: each listener that has this name (`LISTEN_FDNAMES`).
-    ///
-    /// A listener that the process was started with stays the parent's. Connections that arrive
-    /// between the end of one process and the start of the next wait in it, and neither process
-    /// refuses them. Such a listener takes no TLS if it is a Unix socket.
-    ///
-    /// The server binds the socket before the first hook runs, and accepts connections after the
-    /// last.
-    #[must_use]
-    pub fn bind(mut self, address: impl Into<String>) -> Self {
-        self.addresses.push(address.into());
-        self
     }
 
     /// Serves HTTP/1.1 and, to clients that begin with it, HTTP/2 without TLS, on the TCP
@@ -219,48 +209,6 @@ impl Http {
     /// Returns the hooks whose values its apps take.
     pub(crate) fn uses(&self) -> impl Iterator<Item = &'static HookMeta> {
         self.uses.iter().copied()
-    }
-
-    /// Returns the addresses that the program has given the server.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = &String> {
-        self.addresses.iter()
-    }
-
-    /// Returns whether binding this address may take long: the system has a name to look up, or
-    /// another process to ask.
-    pub(crate) fn may_wait_to_bind(address: &str) -> bool {
-        !address.starts_with("fd:") && address.parse::<std::net::SocketAddr>().is_err()
-    }
-
-    /// Replaces the addresses, if others are given, and the settings that the environment has set.
-    pub(crate) fn override_with(&mut self, addresses: Option<Vec<String>>, config: &Config) {
-        if let Some(addresses) = addresses {
-            self.addresses = addresses;
-        }
-        self.settings.override_with(config);
-    }
-
-    /// Binds the addresses, and refuses those that the program has already taken. Nothing listens
-    /// yet.
-    pub(crate) fn bound(mut self, taken: &mut Taken) -> Result<BoundHttp, HttpError> {
-        if let Some(problem) = self.settings.problem() {
-            return Err(HttpError::Config(ConfigError::new(problem)));
-        }
-        if self.addresses.is_empty() {
-            self.addresses.push(DEFAULT_ADDRESS.to_owned());
-        }
-        let mut sockets = Vec::new();
-        for address in &self.addresses {
-            sockets.extend(address::bind(address, self.setting, taken).map_err(
-                |error| match error {
-                    BindError::Malformed(text) => {
-                        HttpError::Config(ConfigError::new(format!("{}: {text}", self.setting)))
-                    }
-                    BindError::Refused(text) => HttpError::Bind(text),
-                },
-            )?);
-        }
-        Ok(BoundHttp { http: self, sockets })
     }
 }
 
@@ -298,6 +246,8 @@ pub(crate) enum HttpError {
 pub(crate) struct BoundHttp {
     http: Http,
     sockets: Vec<Bound>,
+    /// Name of each socket, for a successor; `None` for one that is not handed on.
+    names: Vec<Option<ListenerName>>,
 }
 
 impl Protocol {

@@ -95,6 +95,10 @@ pub async fn act(name: &'static str) -> Result<(), Broken> {
         "block" => block_all_workers(name),
         "block-one" => thread::sleep(FOREVER),
         "wait" => heard(name).await,
+        "wait-fail" => {
+            heard(name).await;
+            return fail(name, "fail");
+        }
         fault => return fail(name, fault),
     }
     Ok(())

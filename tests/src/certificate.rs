@@ -1,25 +1,41 @@
-//! Certificate for one run of a server, and trust in it.
+//! Certificate of a server, and trust in it.
 
 use std::path::Path;
 
 use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// Makes the settings that a server needs to speak TLS as `localhost`, and writes the certificate,
-/// which clients have to trust, to this path.
+/// which clients have to trust, to this path, and its key beside it. A process that follows another
+/// finds both.
 ///
 /// # Panics
 ///
-/// If the file can't be written.
+/// If the files can't be written.
 #[must_use]
 pub fn config(path: impl AsRef<Path>) -> ServerConfig {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    std::fs::write(path, made.cert.der()).expect("a place for the certificate");
-    let key = made.signing_key.serialize_der().try_into().expect("a key");
+    let (certificate, key) = made(path.as_ref());
     let config = ServerConfig::builder_with_provider(ring::default_provider().into());
     let config =
         config.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
-    config.with_single_cert(vec![made.cert.into()], key).expect("a certificate and its key")
+    config.with_single_cert(vec![certificate], key).expect("a certificate and its key")
+}
+
+/// Returns the certificate at this path and its key, which are made if they are not there.
+fn made(path: &Path) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    let key_path = path.with_extension("key");
+    let (certificate, key) = if let Ok(key) = std::fs::read(&key_path) {
+        (std::fs::read(path).expect("a certificate"), key)
+    } else {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+        let made = made.expect("a certificate");
+        let (certificate, key) = (made.cert.der().to_vec(), made.signing_key.serialize_der());
+        std::fs::write(path, &certificate).expect("a place for the certificate");
+        std::fs::write(key_path, &key).expect("a place for the key");
+        (certificate, key)
+    };
+    (certificate.into(), key.try_into().expect("a key"))
 }
 
 /// Makes the settings of a client that trusts this certificate and no other.

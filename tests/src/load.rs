@@ -22,7 +22,8 @@ use crate::http::{Connection, Lost, Response, Transport};
 pub struct Shape {
     /// Number of clients at the same time.
     pub clients: usize,
-    /// Shortest and longest pause between a response and the next request, in microseconds.
+    /// Shortest and longest pause between a response and the next request, in microseconds. None
+    /// follows a response that announces the close.
     pub pause: (u64, u64),
     /// Set if each request has a connection of its own.
     pub is_fresh: bool,
@@ -140,6 +141,22 @@ impl Load {
         }
     }
 
+    /// Returns the number of requests that have been answered.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        self.shared.answered.load(Ordering::SeqCst)
+    }
+
+    /// Checks that no client has been refused so far, or has given up for another reason.
+    ///
+    /// # Panics
+    ///
+    /// If one has.
+    #[track_caller]
+    pub fn expect_all_at_work(&self) {
+        assert!(!self.clients.iter().any(JoinHandle::is_finished), "a client was refused");
+    }
+
     /// Waits until every client has been refused, and returns the results.
     ///
     /// # Panics
@@ -147,6 +164,21 @@ impl Load {
     /// If a client did.
     #[must_use]
     pub fn end(mut self) -> Outcome {
+        self.joined()
+    }
+
+    /// Has every client give up after its last response, and returns the results.
+    ///
+    /// # Panics
+    ///
+    /// If a client did.
+    #[must_use]
+    pub fn stop(mut self) -> Outcome {
+        self.shared.over.store(true, Ordering::SeqCst);
+        self.joined()
+    }
+
+    fn joined(&mut self) -> Outcome {
         let outcomes = self.clients.drain(..).map(|client| client.join().expect("no panic"));
         outcomes.fold(Outcome::default(), Outcome::and)
     }
@@ -245,7 +277,10 @@ impl<'a> Client<'a> {
                 Ok(response) => {
                     let announces_close = response.announces_close();
                     self.count(request, before, &response);
-                    if announces_close || self.shared.shape.is_fresh {
+                    if self.shared.shape.is_fresh {
+                        return self.pause();
+                    }
+                    if announces_close {
                         return;
                     }
                 }

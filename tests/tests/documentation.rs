@@ -130,6 +130,7 @@ fn documents() -> Vec<PathBuf> {
     let mut documents = files("", ".md");
     documents.extend(files("lifecycle-runtime/docs", ".md"));
     documents.extend(files("benches", ".md"));
+    documents.extend(files("deploy", ".md"));
     for example in files("examples", "") {
         documents.extend(Some(example.join("README.md")).filter(|path| path.exists()));
     }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 const PACKAGES: [&str; 2] = ["lifecycle-runtime", "lifecycle-macros"];
 
 /// Folders whose code is read, tests and examples included.
-const FOLDERS: [&str; 5] =
-    ["lifecycle-runtime", "lifecycle-macros", "tests", "benches", "examples"];
+const FOLDERS: [&str; 6] =
+    ["lifecycle-runtime", "lifecycle-macros", "tests", "benches", "deploy", "examples"];
 
 /// Words with which a first line of a doc comment says nothing of what the item is.
 const CLAUSES: [&str; 9] =
@@ -204,7 +204,8 @@ fn documents() -> Vec<(String, String)> {
         entries.map(|entry| entry.expect("an entry").path()).collect::<Vec<_>>()
     };
     let examples = entries("examples").into_iter().map(|example| example.join("README.md"));
-    let names = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "benches/README.md"];
+    let names = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"];
+    let names = names.into_iter().chain(["benches/README.md", "deploy/README.md"]);
     let mut paths = entries("lifecycle-runtime/docs");
     paths.extend(examples.filter(|path| path.exists()));
     paths.extend(names.map(|name| root.join(name)));

@@ -96,7 +96,7 @@ fn every_mistake_is_named() {
         (
             "afterwards = []",
             &["unknown key `afterwards`; `#[on_startup]` takes `order`, `after`, `timeout`, \
-                 `crate`"],
+                 `exclusive`, `crate`"],
         ),
         ("before = [a]", &["`before` is a key of `#[on_shutdown]`"]),
         ("r#order = 1", &["unknown key"]),

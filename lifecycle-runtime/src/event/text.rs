@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::ScaledLimit;
+use super::{Probe, ScaledLimit, StalledPart, Wait};
 use crate::hook::{HookMeta, Kind};
 
 /// Returns the warning of a stop that may take longer than it has.
@@ -53,6 +53,48 @@ pub(crate) fn held(hook: &HookMeta, others: usize) -> String {
         "the value of {hook} is still held by {others}, and its drop has not run; if that is a \
          task, end {them} when `Stop` fires, or make {them} a service"
     )
+}
+
+/// Returns the text about a part of a run that has not gone on for some time, with the probes that
+/// fail by it.
+pub(crate) fn stalled(
+    part: &StalledPart,
+    after: Duration,
+    holders: &[Wait],
+    probes: &[Probe],
+) -> String {
+    let paths: Vec<_> = probes.iter().map(|probe| probe.path()).collect();
+    let fails = match paths[..] {
+        [] => String::new(),
+        [path] => format!("; {path} fails"),
+        _ => format!("; {} fail", paths.join(" and ")),
+    };
+    let why = stalled_by(part, holders);
+    format!("{part} has been stalled for {}: {why}{fails}", readable(after))
+}
+
+/// Returns the reason for which a part of a run does not go on.
+pub(crate) fn stalled_by(part: &StalledPart, holders: &[Wait]) -> String {
+    let holder = |holder: &Wait| match holder {
+        Wait::Hook { hook, .. } => hook.label_as(noun(hook)).to_string(),
+        holder => holder.to_string(),
+    };
+    let holders: Vec<_> = holders.iter().map(holder).collect();
+    match part {
+        StalledPart::BlockingPool(_) => "all of its threads are busy".to_owned(),
+        StalledPart::Runtime(_) if holders.is_empty() => {
+            "the code that blocks it is not known".to_owned()
+        }
+        StalledPart::Runtime(_) => format!("blocked by {}", listed(&holders, ", ")),
+    }
+}
+
+fn noun(hook: &HookMeta) -> &'static str {
+    match hook.kind {
+        Kind::Service => "service",
+        Kind::HealthCheck => "health check",
+        _ => "hook",
+    }
 }
 
 /// Number of things that a text for people names before it counts the rest.

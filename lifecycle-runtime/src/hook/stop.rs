@@ -2,6 +2,7 @@
 
 mod command;
 mod handle;
+mod upgrade;
 
 use std::fmt;
 use std::pin::pin;
@@ -17,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use command::{CommandReceiver, CommandSender, Expiry, ServiceCommand};
 pub use handle::StopHandle;
 pub(crate) use handle::{Asked, hurried, late_signal, stop_asked};
+pub use upgrade::UpgradeError;
+pub(crate) use upgrade::{UpgradeRequest, UpgradeResult};
 
 use crate::hook::HookMeta;
 use crate::hook::outcome::Outcome;
@@ -38,6 +41,14 @@ pub enum StopCause {
     Dropped,
     /// The start failed or ran out of time.
     StartFailed,
+    /// A successor has taken over, by an upgrade in place.
+    #[non_exhaustive]
+    Upgraded {
+        /// Process id of the successor.
+        successor: u32,
+    },
+    /// The predecessor has given up the upgrade whose successor this process was to be.
+    UpgradeGivenUp,
     /// An HTTP server ended by itself.
     Server(ServerEnd),
     /// A service failed for good.
@@ -59,6 +70,8 @@ impl fmt::Display for StopCause {
             Self::ServicesDone => f.write_str("all services are done"),
             Self::Dropped => f.write_str("the future of `serve` was dropped"),
             Self::StartFailed => f.write_str("the start failed"),
+            Self::Upgraded { successor } => write!(f, "process {successor} has taken over"),
+            Self::UpgradeGivenUp => f.write_str("the predecessor has given up the upgrade"),
             Self::Server(end) => write!(f, "the server failed: {end}"),
             Self::Service { hook, outcome } => {
                 write!(f, "{} {outcome}", hook.label_as("service"))
@@ -90,7 +103,15 @@ impl StopCause {
     /// Returns whether the stop was asked for, and nothing is wrong. Such a stop is clean even
     /// during the start.
     pub(crate) fn is_wanted(&self) -> bool {
-        matches!(self, Self::Signal(_) | Self::Requested | Self::ServicesDone | Self::Dropped)
+        matches!(
+            self,
+            Self::Signal(_)
+                | Self::Requested
+                | Self::ServicesDone
+                | Self::Dropped
+                | Self::Upgraded { .. }
+                | Self::UpgradeGivenUp
+        )
     }
 }
 
@@ -108,6 +129,8 @@ pub(crate) struct Progress {
     pub(crate) last_call: Option<Instant>,
     /// Moment at which requests are cut off; known once the stop has begun.
     pub(crate) cut: Option<Instant>,
+    /// Set once a successor has taken over.
+    pub(crate) has_successor: bool,
 }
 
 /// Stop signal, from which code that runs for long learns that it should end.

@@ -34,6 +34,7 @@ impl RunPhases<'_> {
         if let Some(failure) = end.failure.clone() {
             self.run.progress.send_modify(|progress| progress.start_failed = true);
             let failure = self.run.live.with_last_run(failure);
+            self.run.succession.failed(&failure);
             self.run.engine.events.emit(&Event::StartFailed { failure });
         } else {
             self.run.engine.events.emit(&Event::StartInterrupted { cause: end.cause.clone() });
@@ -73,6 +74,7 @@ impl RunPhases<'_> {
             progress.cut = self.timetable.requests_end().map(|cut| from + cut);
             progress.last_call = Some(earlier(from + left_behind, ABANDON_AFTER));
             progress.state = next;
+            progress.has_successor = matches!(cause, StopCause::Upgraded { .. });
         });
         let events = &self.run.engine.events;
         let requests = self.timetable.requests_end().filter(|_| serves);

@@ -49,8 +49,8 @@ impl RunPhases<'_> {
             (path, began.elapsed())
         };
         let servers = async {
-            // No client was invited to a run that was never ready.
-            if was_ready {
+            // No client was invited to a run that was never ready, and a successor has the others.
+            if was_ready && !self.run.progress.borrow().has_successor {
                 self.delay(hooks_over.subscribe(), asked.clone()).await;
             }
             if let Some((traffic, took)) = self.drain(serving, began, asked.clone()).await {

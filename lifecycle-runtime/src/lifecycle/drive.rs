@@ -66,6 +66,7 @@ impl Run {
             Err(failure) => {
                 opening.close(Instant::now(), &self.handle.asked()).boxed().await;
                 self.console.complain(&failure.to_string());
+                self.succession.failed(&failure);
                 return Err(Box::new(Report::not_begun(1, failure)));
             }
         };
@@ -98,6 +99,8 @@ impl Run {
         let (executor, paths) = tokio::select! {
             biased;
             never = self.report_progress() => match never {},
+            never = self.ask_for_time() => match never {},
+            never = self.answer_upgrades() => match never {},
             never = recur => match never {},
             never = self.engine.hooks.keep_awake() => match never {},
             ended = phases.execute(servers.apps).boxed() => ended,

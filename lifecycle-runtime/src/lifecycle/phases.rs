@@ -186,8 +186,13 @@ impl RunPhases<'_> {
             let nothing = Interrupted::nothing(&self.run.engine.hooks);
             return (path, Err((StartError::stopped(cause), nothing)));
         }
+        if let Some(cause) = self.wait_for_predecessor().await {
+            let nothing = Interrupted::nothing(&self.run.engine.hooks);
+            return (path, Err((StartError::stopped(cause), nothing)));
+        }
         executor.trace_below(Span::none());
         self.end_start_well();
+        self.take_over();
         (path, Ok(self.stop_cause(executor).await))
     }
 

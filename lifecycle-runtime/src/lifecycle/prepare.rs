@@ -1,6 +1,8 @@
 //! Steps before the first hook: configuration, plan, addresses. After a mistake in any of them
 //! nothing is started.
 
+mod warnings;
+
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -11,18 +13,24 @@ use super::outputs::Outputs;
 #[cfg(feature = "metrics")]
 use super::publish_metrics;
 use super::run::{Run, RunOptions, Servers};
+use super::succession::Succession;
 use crate::engine::recurring::Inbox;
-use crate::event::{Event, Observers, StartFailure};
+use crate::event::{Event, Observer, Observers, StartFailure};
 use crate::hook::runtime::HookRuntime;
 use crate::hook::stop::{StopCause, StopHandle, stop_asked};
 use crate::hook::task::thread;
 use crate::observe::console::{Console, LAST_WORDS};
+use crate::observe::notifications::Notifications;
 use crate::observe::report::Report;
 use crate::observe::view::About;
 use crate::plan::Plan;
 use crate::process::config::{Config, ConfigError, Platform};
 use crate::process::info::Info;
-use crate::server::{AdminRoutes, AdminSpec, Http, HttpError, Taken};
+use crate::process::systemd::Notifier;
+#[cfg(unix)]
+use crate::server::close_untaken;
+use crate::server::{AdminRoutes, AdminSpec, Http, HttpError, Taken, parent_listeners};
+use warnings::{ignored, isolation, unheard};
 
 /// Run that is ready to begin, with its servers.
 pub(super) struct Prepared {
@@ -47,11 +55,41 @@ enum Refusal {
 }
 
 /// Prepares a run, or returns the report of why none is to begin. It stops waiting as soon as a
-/// stop is asked for. Signals that have hooks arrive in `inbox` already.
+/// stop is asked for. Signals that have hooks arrive in `inbox` already. `notifier` notifies the
+/// service manager.
 pub(super) async fn prepare(
+    lifecycle: Lifecycle,
+    hooks: HookRuntime,
+    inbox: Inbox,
+    notifier: &Notifier,
+) -> Result<Prepared, Box<Report>> {
+    let mut succession = match Succession::begin(&lifecycle.handle) {
+        Ok(succession) => succession,
+        Err(error) => {
+            let outputs = lifecycle.config.outputs_with(Config::environment());
+            let error = format!("can't hear the predecessor: {error}");
+            return Err(Refusal::unprepared(error).report(Console::stderr(outputs.console)).await);
+        }
+    };
+    match prepare_in(&mut succession, lifecycle, hooks, inbox, notifier).await {
+        Ok(mut prepared) => {
+            prepared.run.succeeds(succession);
+            Ok(prepared)
+        }
+        Err(report) => {
+            report.error.iter().for_each(|failure| succession.failed(failure));
+            Err(report)
+        }
+    }
+}
+
+/// Prepares a run that has this place among the processes that take over from each other.
+async fn prepare_in(
+    succession: &mut Succession,
     mut lifecycle: Lifecycle,
     hooks: HookRuntime,
     inbox: Inbox,
+    notifier: &Notifier,
 ) -> Result<Prepared, Box<Report>> {
     let mut config = match lifecycle.config.clone().with(Config::environment()) {
         Ok(config) => config,
@@ -61,16 +99,21 @@ pub(super) async fn prepare(
             return Err(Refusal::invalid(error.to_string()).report(console).await);
         }
     };
-    let adapted = config.adapt_to(Platform::current(), !lifecycle.servers.is_empty());
+    succession.starts(config.startup_timeout);
+    let platform = Platform::current();
+    let adapted = config.adapt_to(platform, !lifecycle.servers.is_empty());
     let console = Console::of(config.console, config.outputs.console);
     // This line comes first, as it may explain the following ones.
     if let Some(line) = adapted {
         console.say(&line);
     }
+    let complaints = console.clone();
+    notifier.complain_to(move |complaint| complaints.complain(complaint));
+    let unheard = unheard(&config, platform);
     let others = std::mem::take(&mut lifecycle.observers);
     #[cfg(feature = "metrics")]
     let (others, publication) = publish_metrics::observed(others);
-    let info = lifecycle.info.take().unwrap_or_else(Info::of_executable);
+    let info = lifecycle.info.clone().unwrap_or_else(Info::of_executable);
     let cause = lifecycle.handle.cause();
     if let Some(cause) = cause {
         return Err(Refusal::stopped(cause).report(console).await);
@@ -86,14 +129,29 @@ pub(super) async fn prepare(
         Ok(checked) => checked,
         Err(refusal) => return Err(refusal.report(console).await),
     };
-    if let Some(line) = ignored {
+    for line in [ignored, unheard].into_iter().flatten() {
         console.say(&line);
     }
-    let observers = Observers {
-        own: vec![Arc::new(Outputs::new(console.clone()))],
-        others,
-        on_thread: hooks.has_threads().then(|| hooks.handle().clone()),
-    };
+    #[cfg(unix)]
+    for address in close_untaken() {
+        console.say(&format!("{address} of the predecessor is closed: it is no address any more"));
+    }
+    for line in parent_listeners(notifier) {
+        console.say(&line);
+    }
+    if let Some(path) = &config.pid_file
+        && let Err(error) = succession.write_pid_file(path)
+    {
+        let error = format!("the PID file {} can't be written: {error}", path.display());
+        return Err(Refusal::unprepared(error).report(console).await);
+    }
+    let mut own: Vec<Arc<dyn Observer>> = vec![Arc::new(Outputs::new(console.clone()))];
+    if notifier.is_some() {
+        let hooks = plan.hooks().iter().copied();
+        own.push(Arc::new(Notifications::new(notifier.clone(), hooks, config.startup_timeout)));
+    }
+    let observers =
+        Observers { own, others, on_thread: hooks.has_threads().then(|| hooks.handle().clone()) };
     if let Some(line) = isolation(cfg!(panic = "abort")) {
         console.say(line);
     }
@@ -102,9 +160,12 @@ pub(super) async fn prepare(
         settings: config.in_force(),
         servers: servers.apps.iter().map(|server| server.in_force(&config)).collect(),
     };
-    let options = RunOptions::new(hooks, &config, about);
-    let mut run = Run::new(config, Arc::new(plan), handle, observers, console, options);
+    let plan = Arc::new(plan);
+    let mut options = RunOptions::new(hooks, &config, about);
+    options.gate = succession.gate(&plan);
+    let mut run = Run::new(config, plan, handle, observers, console, options);
     run.inbox = inbox;
+    run.app_context.notifier = notifier.clone();
     run.show_live();
     #[cfg(feature = "metrics")]
     if let Err(error) = publication.begin(&mut run) {
@@ -211,6 +272,7 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
     let timetable = plan.timetable();
     let refused = plan.misfit(config.strict_budget);
     if let Some(format) = config.plan {
+        let plan = plan.of(lifecycle.program(config));
         let printed = std::io::stdout().write_all(plan.render(format).as_bytes());
         return Err(Refusal::Printed(printed, refused));
     }
@@ -230,31 +292,6 @@ fn checked(lifecycle: Lifecycle, config: &Config) -> Result<Checked, Refusal> {
             HttpError::Bind(error) => Refusal::unprepared(error),
         })?;
     Ok(Checked { plan, exceeded, servers })
-}
-
-/// Returns a line about panics that end the process; `None` if a panic is caught, as the
-/// documentation says.
-fn isolation(aborts: bool) -> Option<&'static str> {
-    aborts.then_some(
-        "built with panic = \"abort\": a panic in a hook or a handler ends the \
-                      process at once, and nothing is torn down",
-    )
-}
-
-/// Returns a line about settings for servers that were given to a program without one; `None` if
-/// there are no such settings.
-fn ignored(config: &Config) -> Option<String> {
-    let settings = [
-        ("LIFECYCLE_BIND", config.bind.is_some()),
-        ("LIFECYCLE_WORKERS", config.workers.is_some()),
-        ("LIFECYCLE_KEEP_ALIVE", config.keep_alive.is_some()),
-        ("drain_timeout", config.drain_timeout.is_some()),
-        ("quiet_window", config.quiet_window != Config::default().quiet_window),
-    ];
-    let given: Vec<_> =
-        settings.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
-    let (verb, names) = (if given.len() == 1 { "is" } else { "are" }, given.join(" and "));
-    (!given.is_empty()).then(|| format!("{names} {verb} ignored: this program has no HTTP server"))
 }
 
 /// Takes every server's addresses.
@@ -298,37 +335,5 @@ impl Lifecycle {
             })
         });
         Servers { apps: servers.collect(), admin: None }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn that_panics_are_not_kept_apart_is_said_where_it_is_so() {
-        assert_eq!(isolation(false), None);
-        assert!(isolation(true).is_some_and(|line| line.contains("ends the process at once")));
-    }
-
-    #[test]
-    fn settings_that_are_ignored_are_named() {
-        let set = |bind: bool, keep_alive: bool| Config {
-            bind: bind.then(Vec::new),
-            keep_alive: keep_alive.then_some(Duration::ZERO),
-            ..Config::default()
-        };
-        assert_eq!(ignored(&set(false, false)), None);
-        let line = |bind, keep_alive| ignored(&set(bind, keep_alive)).expect("a line");
-        assert_eq!(line(true, false), "LIFECYCLE_BIND is ignored: this program has no HTTP server");
-        let both =
-            "LIFECYCLE_BIND and LIFECYCLE_KEEP_ALIVE are ignored: this program has no HTTP server";
-        assert_eq!(line(true, true), both);
-        let timed = Config { drain_timeout: Some(Duration::ZERO), ..Config::default() };
-        assert!(ignored(&timed).is_some_and(|line| line.starts_with("drain_timeout is ignored")));
-        let quiet = Config { quiet_window: Duration::ZERO, ..Config::default() };
-        assert!(ignored(&quiet).is_some_and(|line| line.starts_with("quiet_window is ignored")));
     }
 }

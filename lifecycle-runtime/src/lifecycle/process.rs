@@ -48,6 +48,7 @@ pub(super) fn run(lifecycle: Lifecycle) -> ExitCode {
     let code =
         code.unwrap_or_else(|error| refused(&error, &receivers, &guard.console()).exit_code());
     guard.is_over(code);
+    guard.notifier().flush(LAST_WORDS);
     guard.console().flush(LAST_WORDS);
     // On any other thread than that of `main` the process goes on, as in a test.
     if std::thread::current().name() == Some("main") {
@@ -100,9 +101,10 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, receivers: &ReportReceivers)
     let own = own_runtime()?;
     let on_hooks = HookRuntime::new(hooks.handle().clone());
     let Prepared { run, servers } =
-        match block_on(&own, prepare(lifecycle, on_hooks, guard.inbox())) {
+        match block_on(&own, prepare(lifecycle, on_hooks, guard.inbox(), &guard.notifier())) {
             Ok(prepared) => prepared,
             Err(report) => {
+                guard.notifier().ends(report.exit_code(), &report.status());
                 let deadline = tokio::time::Instant::now() + grace;
                 let console = receivers.stderr();
                 block_on(&own, receivers.call_on_thread(&report, deadline, &console));
@@ -125,6 +127,7 @@ fn guarded(lifecycle: Lifecycle, guard: &mut Guard, receivers: &ReportReceivers)
         Err(report) => *report,
     };
     console.insist(&report);
+    guard.notifier().ends(report.exit_code(), &report.status());
     let deadline = progress.borrow().deadline;
     let deadline = callbacks_until(deadline, grace, tokio::time::Instant::now());
     block_on(&own, receivers.call_on_thread(&report, deadline, &console));
@@ -161,9 +164,12 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
     };
     let hooks = Handle::current();
     let on_hooks = HookRuntime::new(hooks.clone());
-    let Prepared { run, servers } = match prepare(lifecycle, on_hooks, guard.inbox()).await {
+    let notifier = guard.notifier();
+    let prepared = prepare(lifecycle, on_hooks, guard.inbox(), &notifier).await;
+    let Prepared { run, servers } = match prepared {
         Ok(prepared) => prepared,
         Err(report) => {
+            notifier.ends(report.exit_code(), &report.status());
             let deadline = tokio::time::Instant::now() + grace;
             report_to(&receivers, &report, &hooks, deadline, &receivers.stderr()).await;
             return *report;
@@ -183,9 +189,10 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         guard: guard.clone(),
     };
     let progress = run.progress.subscribe();
-    // On a single thread the time may be that of a test, which only the test moves on.
+    // On a single thread the time may be that of a test, which only the test moves on. No service
+    // manager watches a test.
     let monitor = match hooks.runtime_flavor() {
-        RuntimeFlavor::CurrentThread => None,
+        RuntimeFlavor::CurrentThread if notifier.watchdog().is_none() => None,
         _ => match run.monitor_stalls(None) {
             Ok(monitor) => Some(monitor),
             Err(error) => {
@@ -198,11 +205,16 @@ pub(super) async fn serve(lifecycle: Lifecycle) -> Report {
         let report = run.drive(servers, None).await;
         drop(monitor);
         console.insist(&report);
+        notifier.ends(report.exit_code(), &report.status());
         let deadline = progress.borrow().deadline;
         let deadline = callbacks_until(deadline, grace, tokio::time::Instant::now());
         report_to(&receive, &report, &on_hooks, deadline, &console).await;
         is_over.store(true, Ordering::SeqCst);
         console.flushed(LAST_WORDS).await;
+        if notifier.is_some() {
+            let flushed = tokio::task::spawn_blocking(move || notifier.flush(LAST_WORDS));
+            let _ = flushed.await;
+        }
         // The run listens for signals until here. From now on they are the caller's.
         guard.release();
         report

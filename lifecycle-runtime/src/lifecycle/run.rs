@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::succession::Succession;
 use crate::engine::executor::StepGate;
 use crate::engine::recurring::{FirstChecks, Inbox};
 use crate::engine::{Engine, Work};
@@ -26,7 +27,8 @@ use crate::observe::view::{About, EventLog, RunView, Shown};
 use crate::plan::Plan;
 use crate::process::config::Config;
 use crate::process::stalls::{StallMonitor, StallTracker, WatchedRuntime};
-use crate::server::{AppContext, BoundHttp, OpenServers, PanicEvents, TaskSet};
+use crate::process::systemd::Notifier;
+use crate::server::{AppContext, BoundHttp, Handover, OpenServers, PanicEvents, TaskSet};
 
 /// Part of the grace period for which a stop waits for the owners of all held values together. With
 /// the default grace period, this is as long as for a quiet client.
@@ -55,6 +57,7 @@ pub(crate) struct Run {
     pub(super) recorder: Recorder,
     pub(super) checks: Checks,
     pub(super) first_checks: FirstChecks,
+    pub(super) succession: Succession,
     /// Sender to the thread that publishes the metrics, which ends with it.
     #[cfg(feature = "metrics")]
     pub(super) publication: Option<UnboundedSender<PublicationRequest>>,
@@ -86,6 +89,8 @@ pub(crate) struct RunSwitches {
     pub(crate) ends_with_services: bool,
     /// Set if a person at a terminal may be waiting.
     pub(crate) is_interactive: bool,
+    /// Set if the program can start a successor of itself.
+    pub(crate) can_upgrade: bool,
 }
 
 impl RunOptions {
@@ -102,6 +107,7 @@ impl RunOptions {
                 serves: !about.servers.is_empty(),
                 ends_with_services: !config.keep_running,
                 is_interactive: std::io::stdin().is_terminal() || std::io::stderr().is_terminal(),
+                can_upgrade: cfg!(unix),
             },
             about,
         }
@@ -142,10 +148,23 @@ impl Run {
         let (ailing, waits, lost) = (live.clone(), live.clone(), live.clone());
         let scope = Scope::new(plan.index(), Stop::new(observed.clone()), handle.clone());
         let RunOptions { work, hooks, jitter, gate, switches, about } = options;
+        let health = Health::new(
+            observed,
+            config.ready_while_draining,
+            checks.clone(),
+            move || ailing.ailments_now(),
+            move |audience| match audience {
+                Audience::Public => waits.waits_in_public(),
+                Audience::Operators => waits.waits().iter().map(ToString::to_string).collect(),
+            },
+            stalls.clone(),
+        )
+        .with_notes(move || lost.lost_services());
         let view = RunView::new(Shown {
             plan: Arc::clone(&plan),
             recorder: recorder.clone(),
             checks: checks.clone(),
+            health: health.clone(),
             stalls: stalls.clone(),
             live: live.clone(),
             events: log,
@@ -157,21 +176,12 @@ impl Run {
             tasks: TaskSet::new(hooks.clone(), panics.clone()),
             panics,
             scope: scope.clone(),
-            health: Health::new(
-                observed,
-                config.ready_while_draining,
-                checks.clone(),
-                move || ailing.ailments_now(),
-                move |audience| match audience {
-                    Audience::Public => waits.waits_in_public(),
-                    Audience::Operators => waits.waits().iter().map(ToString::to_string).collect(),
-                },
-                stalls.clone(),
-            )
-            .with_notes(move || lost.lost_services()),
+            health,
             stalls,
             view,
             servers: OpenServers::default(),
+            notifier: Notifier::default(),
+            handover: Handover::default(),
         };
         Self {
             config,
@@ -186,6 +196,7 @@ impl Run {
             switches,
             recorder,
             checks,
+            succession: Succession::default(),
             #[cfg(feature = "metrics")]
             publication: None,
         }
@@ -212,7 +223,8 @@ impl Run {
         });
         let progress = self.progress.subscribe();
         let state = move || progress.borrow().state;
-        StallMonitor::start(stalls.clone(), self.engine.events.clone(), state)
+        let events = self.engine.events.clone();
+        StallMonitor::start(stalls.clone(), events, state, self.heartbeat())
     }
 
     /// Has the console show what a start or a stop is doing.

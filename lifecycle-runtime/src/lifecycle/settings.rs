@@ -10,7 +10,8 @@ impl Lifecycle {
     /// Sets the time for the whole stop, from the signal to the end of the process. The default is
     /// 25 s, which is inside the 30 s of Kubernetes. In another container (where `/.dockerenv` or
     /// `/run/.containerenv` exists) it is 9 s, as `docker stop` kills after 10 s; the start says so
-    /// in a line.
+    /// in a line. As a service of [systemd](crate::guide::deploying#systemd) with `Type=notify` the
+    /// process asks for that time itself.
     ///
     /// Under [`run`](Self::run) the process is gone by then, whatever its code does. Zero is
     /// refused, with exit code 2.
@@ -68,6 +69,11 @@ impl Lifecycle {
     /// a TLS handshake, or at the last bytes of a head that is still coming. On Linux three round
     /// trips of the connection come on top.
     ///
+    /// A stop takes this much longer if a connection is idle. Clients that have sent a request
+    /// since the signal know that their connection ends, so the window needs to cover only those
+    /// that think for longer than [`drain_delay`](Self::drain_delay): see [the
+    /// guide](crate::guide::clients#the-quiet-window).
+    ///
     /// The window also bounds the margin of a handshake that is under way when the listener closes.
     pub fn quiet_window(mut self, window: Duration) -> Self {
         self.config.quiet_window = window.min(LONGEST);
@@ -108,6 +114,10 @@ impl Lifecycle {
 
     /// Lets `/readyz` still answer 200 while requests are drained; off by default, so that load
     /// balancers turn away at once.
+    ///
+    /// A balancer that asks `/readyz` doesn't learn of the stop then, and sends new connections
+    /// until the listener closes, so that [`drain_delay`](Self::drain_delay) is useless. A line at
+    /// the start says so, except in Kubernetes, which removes an endpoint however ready its pod is.
     ///
     /// If no other pod is left, Kubernetes sends requests to pods that terminate, but only to ready
     /// ones: keep readiness on if that fallback matters more.
@@ -212,6 +222,18 @@ impl Lifecycle {
         self.set_by_builder("report")
     }
 
+    /// Writes the process id to this file, for tools that send signals to the process; none by
+    /// default. A relative path is one from the working directory at the beginning.
+    ///
+    /// The file appears whole, once the settings are checked and the addresses are taken, and is
+    /// removed at the end of the run. After an [upgrade in
+    /// place](crate::guide::deploying#in-place-upgrade) it has the id of the successor. If it can't
+    /// be written, nothing is started, and the exit code is 1.
+    pub fn pid_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.pid_file = Some(path.into());
+        self.set_by_builder("pid_file")
+    }
+
     /// Refuses a plan whose stop may take longer than the grace period [at
     /// worst](crate::plan::Plan::worst_case_stop), with exit code 2. Off by default: the limits of
     /// its hooks are scaled then, and the start warns about it.
@@ -235,8 +257,9 @@ impl Lifecycle {
     /// SIGTERM, SIGINT, SIGQUIT and SIGHUP (on Windows the console's events) stop the run, and
     /// other signals run their [hooks](crate::on_signal). SIGUSR1, unless a hook is for it, shows
     /// on stderr the state and its duration, the hooks and services that run, and the requests in
-    /// flight, even if the [console](Self::console) is off. Without signals, only a
-    /// [`StopHandle`](crate::StopHandle) stops the run.
+    /// flight, even if the [console](Self::console) is off. SIGUSR2, unless a hook is for it,
+    /// begins an [upgrade in place](crate::guide::deploying#in-place-upgrade). Without signals,
+    /// only a [`StopHandle`](crate::StopHandle) stops the run.
     ///
     /// The run listens from the first instruction of [`run`](Self::run) on, even if the process was
     /// started with the signals blocked. After `run` they no longer change the exit code, until the

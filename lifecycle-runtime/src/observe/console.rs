@@ -74,7 +74,8 @@ impl Console {
         let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         let is_terminal = std::io::stderr().is_terminal();
-        let style = Style { format, colour: is_terminal && !is_plain };
+        let colour = is_terminal && !is_plain;
+        let style = Style { format, colour, priorities: stderr::is_journal() };
         let has_live = format == ConsoleFormat::Live && style.colour && LiveLines::are_wanted();
         let live = has_live.then(LiveLines::default);
         Self { is_terminal, live, ..Self::to(Stderr::new(), style) }
@@ -87,7 +88,7 @@ impl Console {
 
     /// Makes a console that writes nothing. Lines that are written all the same have this form.
     pub(crate) fn silent(format: ConsoleFormat) -> Self {
-        let style = Style { format, colour: false };
+        let style = Style { format, ..Style::default() };
         Self {
             lines: None,
             style,

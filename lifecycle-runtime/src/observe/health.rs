@@ -113,7 +113,8 @@ impl Health {
 
     /// Returns the reason for which a probe does not pass; `None` if it passes.
     pub(crate) fn failure_reason(&self, probe: Probe) -> Option<String> {
-        let Progress { state, has_started, start_failed, .. } = *self.progress.borrow();
+        let Progress { state, has_started, start_failed, has_successor, .. } =
+            *self.progress.borrow();
         match (probe, state) {
             // To kill a process that stops would only keep it from stopping well.
             (Probe::Liveness, state) if state >= State::Draining => None,
@@ -121,6 +122,8 @@ impl Health {
             (_, State::Starting) => Some("the start is not over".to_owned()),
             _ if start_failed => Some("the start has failed".to_owned()),
             _ if !has_started => Some("the process was stopped during the start".to_owned()),
+            // It answers for the address, where the successor is ready.
+            (Probe::Readiness, _) if has_successor => None,
             (Probe::Startup, _) => self.reason(probe, state),
             (Probe::Readiness, State::Draining) if self.ready_while_draining => {
                 self.reason(probe, state)

@@ -1,6 +1,7 @@
 //! Live view of a run: the answer to "what is it waiting for?".
 
 mod progress;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::observe::report::{
 };
 use crate::process::stalls::StallTracker;
 pub(crate) use progress::LiveProgress;
+pub(crate) use steps::StepCount;
 
 /// Live view of the hooks that are running and of other sources, such as servers.
 #[derive(Clone)]

@@ -2,10 +2,11 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::time::Duration;
 
 use tracing::Level;
 
-use crate::event::{Event, Outcome, RequestInfo, ScaledLimit, ServiceState, StartFailure};
+use crate::event::{Event, Outcome, RequestInfo, ScaledLimit, ServiceState, StartFailure, Traffic};
 use crate::hook::{HookMeta, Kind};
 use crate::observe::report::Report;
 
@@ -118,6 +119,13 @@ pub(crate) fn emit(event: &Event) -> Traced {
             emit!(info INFO "stopping already", signal, is_hurried)
         }
         Event::LateFailure { error } => emit!(error ERROR "the program failed", error),
+        Event::UpgradeBegun { program } => {
+            let program = program.display();
+            emit!(info INFO "upgrade begins", %program)
+        }
+        Event::UpgradeFailed { error } => emit!(error ERROR "no upgrade", %error),
+        Event::Upgraded { successor } => emit!(info INFO "upgraded", successor),
+        Event::TookOver { predecessor } => emit!(info INFO "took over", predecessor),
         Event::StopBegun { cause, grace, requests } if cause.is_wanted() => {
             emit!(info INFO "stop begins", %cause, ?grace, ?requests)
         }
@@ -129,21 +137,7 @@ pub(crate) fn emit(event: &Event) -> Traced {
             let on: Vec<_> = on.iter().map(ToString::to_string).collect();
             emit!(warn WARN "waiting", ?on)
         }
-        Event::Drained { traffic, took } => {
-            let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
-            let (finished, cut) = (requests.finished, requests.cut.len());
-            let (refused, failed, panicked) =
-                (requests.refused, requests.failed, requests.panicked);
-            let (tasks, unaccepted) = (&traffic.tasks, traffic.connections.unaccepted);
-            let (tasks_cut, tasks_panicked) = (tasks.cut.len(), tasks.panicked);
-            let finished_tasks = tasks.finished;
-            let (abandoned, connections_cut) = (requests.abandoned, traffic.connections.cut);
-            emit!(
-                info INFO "drained", finished, cut, refused, failed, panicked, abandoned,
-                connections_cut, unaccepted, workers_left, finished_tasks, tasks_cut,
-                tasks_panicked, ?took
-            )
-        }
+        Event::Drained { traffic, took } => drained(traffic, *took),
         Event::BudgetExceeded { needed, grace, requests, delay, limits } => {
             let limit = |limit: &ScaledLimit| (limit.hook.display_name(), limit.has, limit.limit);
             let limits: Vec<_> = limits.iter().map(limit).collect();
@@ -153,6 +147,21 @@ pub(crate) fn emit(event: &Event) -> Traced {
             )
         }
     }
+}
+
+fn drained(traffic: &Traffic, took: Duration) -> Traced {
+    let (requests, workers_left) = (&traffic.requests, traffic.workers_left);
+    let (finished, cut) = (requests.finished, requests.cut.len());
+    let (refused, failed, panicked) = (requests.refused, requests.failed, requests.panicked);
+    let (tasks, unaccepted) = (&traffic.tasks, traffic.connections.unaccepted);
+    let (tasks_cut, tasks_panicked) = (tasks.cut.len(), tasks.panicked);
+    let finished_tasks = tasks.finished;
+    let (abandoned, connections_cut) = (requests.abandoned, traffic.connections.cut);
+    emit!(
+        info INFO "drained", finished, cut, refused, failed, panicked, abandoned,
+        connections_cut, unaccepted, workers_left, finished_tasks, tasks_cut,
+        tasks_panicked, ?took
+    )
 }
 
 fn service(hook: &HookMeta, state: &ServiceState) -> Traced {

@@ -8,6 +8,7 @@ mod about;
 mod critical_path;
 mod event_json;
 mod event_log;
+mod live_facts;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 use crate::event::{as_millis, as_millis_if_any};
 use crate::hook::Phase;
 use crate::hook::state::State;
-use crate::observe::health::{CheckHistory, Checks, Freshness};
+use crate::observe::health::{CheckHistory, Checks, Freshness, Health};
 use crate::observe::live::Live;
 use crate::observe::metrics::{MetricsSnapshot, ServerCounts, TaskCounts};
 use crate::observe::report::{Recorder, ServiceReport};
@@ -30,7 +31,8 @@ use crate::process::stalls::StallTracker;
 use about::InfoJson;
 pub(crate) use about::{About, ServerSettings};
 pub(crate) use event_log::{EventLog, Reading};
-use timeline::{HookPath, PhasePaths, StallJson, TimelineJson};
+use live_facts::{LiveFacts, ProbesJson, StallJson};
+use timeline::{HookPath, PhasePaths, TimelineJson};
 
 /// View of a run. Clones are the same view.
 #[derive(Clone)]
@@ -41,6 +43,7 @@ pub(crate) struct Shown {
     pub(crate) plan: Arc<Plan>,
     pub(crate) recorder: Recorder,
     pub(crate) checks: Checks,
+    pub(crate) health: Health,
     pub(crate) stalls: StallTracker,
     pub(crate) live: Live,
     pub(crate) events: EventLog,
@@ -106,11 +109,14 @@ impl RunView {
 
     /// Returns the course of the start and the stop, and of each hook.
     pub(crate) fn timeline(&self) -> String {
-        let Shown { plan, recorder, live, stalls, .. } = &self.0.shown;
-        let stalls = stalls.with_holders().into_iter().map(StallJson::of).collect();
-        let waits = live.waits().iter().map(ToString::to_string).collect();
+        let Shown { plan, recorder, health, live, stalls, .. } = &self.0.shown;
+        let facts = LiveFacts {
+            waits: live.waits(),
+            stalls: stalls.with_holders().into_iter().map(StallJson::of).collect(),
+            probes: ProbesJson::of(health),
+        };
         let paths = self.paths().clone();
-        text(&TimelineJson::of(plan, recorder.so_far(), &paths, waits, stalls, self.now()))
+        text(&TimelineJson::of(plan, recorder.so_far(), &paths, facts, self.now()))
     }
 
     /// Returns the services that have begun.

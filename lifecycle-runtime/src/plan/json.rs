@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::graph::Step;
 use super::render::{Waits, listed};
 use super::{Plan, timetable};
 use crate::hook::HookMeta;
@@ -31,7 +32,22 @@ impl Serialize for PlanJson<'_> {
         )?;
         for (title, graph) in plan.shown() {
             let mut waits = Waits::of(plan, graph);
-            let step = |step| StepJson { step: plan.label(graph, step), after: waits.list(step) };
+            let step = |step| {
+                let (hook, does) = match graph.steps()[step] {
+                    Step::Run(hook) => (Some(hook), "run"),
+                    Step::Stop(hook) => (Some(hook), "stop"),
+                    Step::Drop(hook) => (Some(hook), "drop"),
+                    Step::Barrier(_) => (None, "nothing"),
+                };
+                let (after, behind) = waits.with_barriers(step);
+                StepJson {
+                    step: plan.label(graph, step),
+                    hook: hook.map(|hook| plan.hooks[hook].path()),
+                    does,
+                    after,
+                    behind,
+                }
+            };
             map.serialize_entry(title, &listed(graph).map(step).collect::<Vec<_>>())?;
         }
         let row = |row: timetable::TimetableRow| RowJson {
@@ -49,7 +65,13 @@ impl Serialize for PlanJson<'_> {
 #[derive(serde::Serialize)]
 struct StepJson {
     step: String,
+    /// Path of the hook.
+    hook: Option<String>,
+    /// `run`, or `stop` for the stop of a service.
+    does: &'static str,
     after: Vec<String>,
+    /// Groups of steps in `after`: `lower_orders`, `services`.
+    behind: Vec<&'static str>,
 }
 
 /// Row of the time table of a stop.
@@ -72,6 +94,7 @@ struct HookJson {
     order: Option<u32>,
     timeout_ms: Option<u64>,
     reserve_ms: Option<u64>,
+    exclusive: bool,
     signal: Option<&'static str>,
     check: Option<CheckJson>,
     service: Option<ServiceJson>,
@@ -108,6 +131,7 @@ impl HookJson {
             order: hook.order(),
             timeout_ms: hook.timeout().map(millis),
             reserve_ms: hook.reserve.map(millis),
+            exclusive: hook.is_exclusive,
             signal: hook.signal(),
             check: hook.health_check().map(|check| CheckJson {
                 kind: check.kind.name(),

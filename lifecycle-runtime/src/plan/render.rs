@@ -1,8 +1,9 @@
-//! Renderings of the plan for people and tools: text, Mermaid, DOT. `json.rs` has the one as JSON.
+//! Renderings of the plan for people and tools: text, Mermaid, DOT. `json.rs` has the one as JSON,
+//! and `manifest.rs` the files by which its program is deployed.
 
 use std::fmt::{self, Write};
 
-use super::graph::{Graph, Step};
+use super::graph::{Behind, Graph, Step};
 use super::{Plan, label};
 use crate::hook::{Backoff, HookMeta, Kind, RestartLimit, ServicePolicy};
 use crate::process::config::{PlanFormat, written};
@@ -36,6 +37,10 @@ impl Plan {
             PlanFormat::Mermaid => self.mermaid(),
             PlanFormat::Dot => self.dot(),
             PlanFormat::Json => self.json(),
+            PlanFormat::Kubernetes => self.kubernetes(),
+            PlanFormat::Compose => self.compose(),
+            PlanFormat::Systemd => self.systemd(),
+            PlanFormat::Dockerfile => self.dockerfile(),
         }
     }
 
@@ -178,6 +183,9 @@ impl Plan {
         {
             let _ = write!(details, "  reserve {}", written(reserve));
         }
+        if hook.is_exclusive && matches!(graph.steps()[step], Step::Run(_)) {
+            details.push_str("  exclusive");
+        }
         if let Some(resource) = hook.of() {
             let _ = write!(details, "  teardown of {}", self.planned(resource).display_name);
         }
@@ -202,18 +210,39 @@ impl<'p> Waits<'p> {
     /// Returns the hooks, and orders as a whole, that a step of a list waits for. Drops are passed
     /// through: it goes without saying that a value ends behind what uses it.
     pub(super) fn list(&mut self, step: usize) -> Vec<String> {
-        let Self { plan, back, seen_for } = self;
+        self.with_barriers(step).0
+    }
+
+    /// Returns the same list with the names of the groups of steps in it.
+    pub(super) fn with_barriers(&mut self, step: usize) -> (Vec<String>, Vec<&'static str>) {
+        let found = self.found(step);
+        let label = |at: &usize| self.plan.label(&self.back, *at);
+        let barrier = |at: &usize| match self.back.steps()[*at] {
+            Step::Barrier(Behind::Orders) => Some("lower_orders"),
+            Step::Barrier(Behind::Services) => Some("services"),
+            _ => None,
+        };
+        let mut labels: Vec<_> = found.iter().map(label).collect();
+        labels.sort();
+        labels.dedup();
+        let mut barriers: Vec<_> = found.iter().filter_map(barrier).collect();
+        barriers.sort_unstable();
+        barriers.dedup();
+        (labels, barriers)
+    }
+
+    /// Returns the steps that a step of a list waits for. It is asked once for each step.
+    fn found(&mut self, step: usize) -> Vec<usize> {
+        let Self { back, seen_for, .. } = self;
         let mut open: Vec<_> = back.successors(step).collect();
         let mut waits = Vec::new();
         while let Some(at) = open.pop() {
             match back.steps()[at] {
                 _ if seen_for[at].replace(step) == Some(step) => {}
                 Step::Drop(_) => open.extend(back.successors(at)),
-                Step::Run(_) | Step::Stop(_) | Step::Barrier(_) => waits.push(plan.label(back, at)),
+                Step::Run(_) | Step::Stop(_) | Step::Barrier(_) => waits.push(at),
             }
         }
-        waits.sort();
-        waits.dedup();
         waits
     }
 }

@@ -6,8 +6,8 @@
 //! `needs NAME…` (as an argument), `after NAME…`, `before NAME…`; of a check `kind KIND`,
 //! `every MILLIS`, `failures N`; of a signal `on SIGNAL`; of a service `restart WORD`,
 //! `backoff MILLIS..MILLIS`, `most NUMBER/MILLIS`, `exit WORD`, `told drain`, and `handle` if it
-//! takes its handle; and `stops` if it takes `Stop`. A name may have modules before it:
-//! `store::db`. Hooks may be named before they are written.
+//! takes its handle; `stops` if it takes `Stop`; and `exclusive`. A name may have modules before
+//! it: `store::db`. Hooks may be named before they are written.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -114,6 +114,7 @@ fn make(
             ("order", number) => hook.order = Some(number.parse().expect("a number")),
             ("timeout", number) => hook.timeout = Some(millis(number)),
             ("reserve", number) => hook.reserve = Some(millis(number)),
+            (_, "exclusive") => hook.is_exclusive = true,
             ("told", "drain") => service.stop_on = StopOn::Drain,
             ("of", name) => of = Some(Dependency::Hook(make(name, lines, made, open))),
             ("needs", name) => needs.push(Dependency::Hook(make(name, lines, made, open))),

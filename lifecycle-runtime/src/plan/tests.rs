@@ -356,12 +356,19 @@ fn the_plan_is_readable_in_every_format() {
         serde_json::from_str(&plan.render(PlanFormat::Json)).expect("JSON");
     assert_eq!(json["hooks"][5]["of"], "app::db");
     assert_eq!(json["hooks"][2]["kind"], "on_ready");
-    assert_eq!(json["ready"], serde_json::json!([{ "step": "announce", "after": [] }]));
-    assert_eq!(
-        json["drain"][1],
-        serde_json::json!({ "step": "farewell", "after": ["the lower orders", "withdraw"] })
-    );
-    assert_eq!(json["stop"][1], serde_json::json!({ "step": "close", "after": ["flush"] }));
+    let step = |name: &str, after: &[&str], behind: &[&str]| {
+        serde_json::json!({
+            "step": name,
+            "hook": format!("app::{name}"),
+            "does": "run",
+            "after": after,
+            "behind": behind,
+        })
+    };
+    assert_eq!(json["ready"], serde_json::json!([step("announce", &[], &[])]));
+    let farewell = step("farewell", &["the lower orders", "withdraw"], &["lower_orders"]);
+    assert_eq!(json["drain"][1], farewell);
+    assert_eq!(json["stop"][1], step("close", &["flush"], &[]));
     let row = serde_json::json!({
         "what": "close, timeout 5 s",
         "hook": "app::close",

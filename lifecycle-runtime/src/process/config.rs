@@ -6,6 +6,7 @@ mod in_force;
 mod outputs;
 mod platform;
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(crate) use environment::{ConfigError, LONGEST, NOTHING_SERVED, WORKERS, work
 pub(crate) use in_force::{InForce, SettingOrigin, SettingOrigins, SettingsInForce};
 pub use outputs::ConsoleFormat;
 pub(crate) use outputs::{OutputSettings, TerminationLog};
+#[cfg(feature = "testing")]
+pub(crate) use platform::CONTAINER_STOP;
 pub(crate) use platform::{Platform, delay_in_kubernetes};
 
 use super::stalls::StallLimits;
@@ -50,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) stall_limits: StallLimits,
     /// Number of workers instead of the server's own.
     pub(crate) workers: Option<usize>,
+    /// File for the id of the process.
+    pub(crate) pid_file: Option<PathBuf>,
     /// Format in which the program prints the plan instead of running.
     pub(crate) plan: Option<PlanFormat>,
     pub(crate) origins: SettingOrigins,
@@ -75,6 +80,7 @@ impl Default for Config {
             ready_while_draining: false,
             stall_limits: StallLimits::default(),
             workers: None,
+            pid_file: None,
             plan: None,
             origins: SettingOrigins::default(),
         }
@@ -130,6 +136,10 @@ impl Config {
         }
     }
 }
+
+/// Description of the values of `LIFECYCLE_PLAN`.
+pub(crate) const PLAN_FORMATS: &str =
+    "text, snapshot, mermaid, dot, json, kubernetes, compose, systemd or dockerfile";
 
 /// Format of a plan; the values of `LIFECYCLE_PLAN`.
 ///
@@ -196,6 +206,24 @@ pub enum PlanFormat {
     Dot,
     /// The whole plan as JSON, for programs.
     Json,
+    /// A manifest for Kubernetes, in YAML: a Deployment, a Service and a `PodDisruptionBudget`.
+    ///
+    /// This and the following three are files by which the program is deployed [with its
+    /// settings](crate::guide::deploying#files-that-fit): its name and version, its addresses and
+    /// its limits of time. `REPLACE` marks what the program doesn't know, such as its image. A
+    /// setting counts as the program or the environment has set it; where nobody has, the file has
+    /// the default of the place that it is for, and not that of the machine that makes it.
+    ///
+    /// With the feature `testing`, `Plan::assert_fits` checks a file that you have changed, or
+    /// one of your own.
+    Kubernetes,
+    /// A file of compose, with a service for Docker.
+    Compose,
+    /// Units of systemd: a service, and a socket for the addresses of its server. Each stands
+    /// behind a comment with the name of its file.
+    Systemd,
+    /// A Dockerfile that builds the program.
+    Dockerfile,
 }
 
 impl FromStr for PlanFormat {
@@ -208,7 +236,11 @@ impl FromStr for PlanFormat {
             "mermaid" => Ok(Self::Mermaid),
             "dot" => Ok(Self::Dot),
             "json" => Ok(Self::Json),
-            _ => Err("expected text, snapshot, mermaid, dot or json".to_owned()),
+            "kubernetes" => Ok(Self::Kubernetes),
+            "compose" => Ok(Self::Compose),
+            "systemd" => Ok(Self::Systemd),
+            "dockerfile" => Ok(Self::Dockerfile),
+            _ => Err(format!("expected {PLAN_FORMATS}")),
         }
     }
 }

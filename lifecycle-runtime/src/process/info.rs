@@ -5,7 +5,8 @@ use std::env;
 use serde::Serialize;
 
 /// Name, version and build of a program, for `/info` on the listener of
-/// [`Lifecycle::admin`](crate::Lifecycle::admin).
+/// [`Lifecycle::admin`](crate::Lifecycle::admin) and for the [files that it is deployed
+/// by](crate::guide::deploying#files-that-fit).
 ///
 /// A program that gives none has the name of its executable.
 ///

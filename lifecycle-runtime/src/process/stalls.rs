@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 
 use crate::event::{Event, Probe, RuntimeName, StalledPart, Wait, readable};
 use crate::hook::state::State;
-pub(crate) use monitor::StallMonitor;
+pub(crate) use monitor::{Heartbeat, StallMonitor};
 use ping::{Ping, PingState, pool_may_be_full};
 
 /// Number of looks of the monitor in the shortest time that matters.

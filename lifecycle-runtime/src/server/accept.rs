@@ -31,6 +31,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::accepted::{Accepted, AcceptedStream};
 use super::address::Listener;
+use super::handover::{Handover, ListenerOwner, OpenSocket};
 use super::worker::{Vacancies, WorkerHandle};
 use crate::hook::task::thread;
 use handshakes::Handshakes;
@@ -108,6 +109,7 @@ pub(super) struct AcceptLimits {
 }
 
 /// Starts to accept connections. `vacancies` notify the acceptor when a worker may have room again.
+/// Returns the acceptor, and the sockets of the listeners.
 ///
 /// # Errors
 ///
@@ -118,7 +120,8 @@ pub(super) fn start(
     vacancies: &Vacancies,
     limits: AcceptLimits,
     obstacles: Obstacles,
-) -> io::Result<Acceptor> {
+    handover: Handover,
+) -> io::Result<(Acceptor, Vec<OpenSocket>)> {
     let (commands, command_receiver) = watch::channel(AcceptCommand::Accept);
     let (closed_sender, closed) = oneshot::channel();
     let (begun_sender, begun) = std::sync::mpsc::sync_channel(1);
@@ -129,6 +132,7 @@ pub(super) fn start(
         vacancies: vacancies.clone(),
         limits,
         obstacles,
+        handover,
         commands: command_receiver,
         unaccepted: Arc::clone(&unaccepted),
     };
@@ -136,8 +140,9 @@ pub(super) fn start(
         acceptor_thread.run(&begun_sender);
         let _ = closed_sender.send(());
     })?;
-    begun.recv().unwrap_or_else(|_| Err(io::Error::other("the accepting thread has panicked")))?;
-    Ok(Acceptor { commands, closed, unaccepted })
+    let panicked = || Err(io::Error::other("the accepting thread has panicked"));
+    let open = begun.recv().unwrap_or_else(|_| panicked())?;
+    Ok((Acceptor { commands, closed, unaccepted }, open))
 }
 
 /// State that the accepting thread takes over.
@@ -147,13 +152,14 @@ struct AcceptorThread {
     vacancies: Vacancies,
     limits: AcceptLimits,
     obstacles: Obstacles,
+    handover: Handover,
     commands: watch::Receiver<AcceptCommand>,
     unaccepted: Arc<AtomicU64>,
 }
 
 impl AcceptorThread {
     /// Accepts until all listeners are closed. Sends whether that has begun.
-    fn run(self, begun_sender: &SyncSender<io::Result<()>>) {
+    fn run(self, begun_sender: &SyncSender<io::Result<Vec<OpenSocket>>>) {
         let runtime =
             Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
         match runtime {
@@ -162,14 +168,15 @@ impl AcceptorThread {
         }
     }
 
-    async fn accept(self, begun_sender: &SyncSender<io::Result<()>>) {
+    async fn accept(self, begun_sender: &SyncSender<io::Result<Vec<OpenSocket>>>) {
         let listeners: io::Result<Vec<_>> =
             self.listeners.into_iter().map(AcceptingListener::new).collect();
         let listeners = match listeners {
             Ok(listeners) => listeners,
             Err(error) => return drop(begun_sender.send(Err(error))),
         };
-        let _ = begun_sender.send(Ok(()));
+        let open = listeners.iter().map(|listener| listener.socket.open()).collect();
+        let _ = begun_sender.send(Ok(open));
         let rotation = Rc::new(WorkerRotation::new(self.workers, self.vacancies));
         let accepts = listeners.into_iter().enumerate().map(|(endpoint, listener)| {
             let accept = Accept {
@@ -180,6 +187,7 @@ impl AcceptorThread {
                 held: None,
                 obstacle: self.obstacles.of_listener(),
                 handshakes: Handshakes::default(),
+                handover: self.handover.clone(),
                 commands: self.commands.clone(),
                 unaccepted: Arc::clone(&self.unaccepted),
             };
@@ -201,6 +209,7 @@ struct Accept {
     held: Option<AcceptedStream>,
     obstacle: ListenerObstacle,
     handshakes: Handshakes,
+    handover: Handover,
     commands: watch::Receiver<AcceptCommand>,
     /// Count of the connections that were waiting when it was too late, and could not be accepted
     /// before.
@@ -209,16 +218,29 @@ struct Accept {
 
 impl Accept {
     /// Accepts until it is time to close, then accepts the connections that still wait.
-    async fn run(mut self, listener: AcceptingListener) {
+    async fn run(mut self, mut listener: AcceptingListener) {
         let mut commands = self.commands.clone();
+        let handover = self.handover.clone();
+        let accept = async {
+            handover.reached(ListenerOwner::Own).await;
+            self.accept(&listener.socket).await;
+        };
         let command = tokio::select! {
             biased;
             command = commands.wait_for(|command| *command != AcceptCommand::Accept) => {
                 command.map_or(AcceptCommand::Close, |command| *command)
             }
-            () = self.accept(&listener.socket) => AcceptCommand::Close,
+            () = handover.reached(ListenerOwner::Successor), if listener.is_handed_on => {
+                AcceptCommand::Close
+            }
+            () = accept => AcceptCommand::Close,
         };
         self.dispatch();
+        match handover.owner() {
+            ListenerOwner::Own => listener.take_over(),
+            ListenerOwner::Successor if listener.is_handed_on => return listener.leave(),
+            ListenerOwner::Predecessor | ListenerOwner::Successor => {}
+        }
         let Some(DrainingListener { socket, file_removed }) = listener.drain() else { return };
         let mut file_removed = OptionFuture::from(file_removed).fuse();
         let is_empty = if let AcceptCommand::Drain { quiet_window } = command {

@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::accept::{self, AcceptLimits, Acceptor, Obstacle, Obstacles};
-use super::address::Bound;
+use super::address::{Bound, Listener};
+use super::handover::Handover;
 use super::open::{OpenServer, OpenWorker};
 use super::service::Endpoint;
 use super::tasks::LEAVING;
@@ -24,6 +25,8 @@ use crate::event::{Traffic, Wait};
 use crate::hook::stop::{Asked, ServerEnd, hurried};
 use crate::hook::task::all;
 use crate::process::stalls::StallTracker;
+use crate::process::systemd::Notifier;
+use crate::process::upgrade::ListenerName;
 
 /// Default number of connections that may wait to be accepted, as in `HttpServer`.
 const BACKLOG: u32 = 1024;
@@ -80,15 +83,27 @@ impl BoundHttp {
             apps_built.push(async { built.await.unwrap_or_else(|_| Err(NO_APP.to_owned())) });
         }
         let runtimes = try_join_all(apps_built).await.map_err(io::Error::other)?;
-        let stalls = app_context.stalls.clone();
-        let sockets = self.sockets;
-        Ok(BuiltHttp { sockets, setting, limits, scheme, spec, handles, runtimes, stalls })
+        Ok(BuiltHttp {
+            sockets: self.sockets,
+            names: self.names,
+            setting,
+            limits,
+            scheme,
+            spec,
+            handles,
+            runtimes,
+            stalls: app_context.stalls.clone(),
+            notifier: app_context.notifier.clone(),
+            handover: app_context.handover.clone(),
+        })
     }
 }
 
 /// Server whose apps are built and whose workers wait for connections.
 pub(crate) struct BuiltHttp {
     sockets: Vec<Bound>,
+    /// Name of each socket, for a successor; `None` for one that is not handed on.
+    names: Vec<Option<ListenerName>>,
     setting: &'static str,
     limits: AcceptLimits,
     scheme: &'static str,
@@ -97,6 +112,8 @@ pub(crate) struct BuiltHttp {
     /// Runtime of each worker.
     runtimes: Vec<Handle>,
     stalls: StallTracker,
+    notifier: Notifier,
+    handover: Handover,
 }
 
 impl BuiltHttp {
@@ -107,15 +124,28 @@ impl BuiltHttp {
     ///
     /// The reason, with advice.
     pub(crate) fn open(self, opening: &mut Opening) -> Result<(), String> {
-        let Self { sockets, setting, limits, scheme, spec, handles, runtimes, stalls } = self;
+        let Self { sockets, names, setting, limits, scheme, spec, .. } = self;
+        let Self { handles, runtimes, stalls, notifier, handover, .. } = self;
         let workers = handles.len();
-        let listeners = sockets.into_iter().map(|socket| socket.listen(limits.backlog, setting));
+        let listen = |socket: Bound| socket.listen(limits.backlog, setting, &notifier);
+        let listeners = sockets.into_iter().map(listen);
         let listeners: Vec<_> = listeners.collect::<Result<_, _>>()?;
         let urls: Vec<_> = listeners.iter().map(|listener| listener.url(scheme)).collect();
+        // Whether the service manager keeps a listener turns out when it listens.
+        let of_parent = listeners.iter().map(Listener::is_of_parent);
+        let names: Vec<_> = names
+            .into_iter()
+            .zip(of_parent)
+            .map(|(name, is_of_parent)| Some(ListenerName { is_of_parent, ..name? }))
+            .collect();
         let (obstacles, obstacle) = Obstacles::new();
-        let acceptor = accept::start(listeners, handles, &spec.vacancies, limits, obstacles);
-        let acceptor =
-            acceptor.map_err(|error| format!("the server can't accept connections: {error}"))?;
+        let accepting = handover.clone();
+        let started =
+            accept::start(listeners, handles, &spec.vacancies, limits, obstacles, accepting);
+        let (acceptor, open) =
+            started.map_err(|error| format!("the server can't accept connections: {error}"))?;
+        let handed_on = names.into_iter().zip(open);
+        handover.add(handed_on.filter_map(|(name, socket)| Some((name?, socket))));
         let workers: Vec<_> = opening.workers.drain(..workers).collect();
         let pool_size = spec.settings.max_blocking_threads();
         let url = urls.first().map_or("", String::as_str);

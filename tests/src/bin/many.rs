@@ -1,7 +1,8 @@
-//! Program with many hooks, which are made of data: `many COUNT [last=wait]`
+//! Program with many hooks, which are made of data: `many COUNT [HOOK=wait]... [name=NAME]`
 //!
 //! There are COUNT startup hooks, each of which needs up to three others, and the teardowns of
-//! every third. Each takes a few milliseconds. The last does what the arguments tell it to.
+//! every third. Each takes a few milliseconds. The hooks `first` and `last` do what the arguments
+//! tell them to, and the last may have another name.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use lifecycle_runtime::__private::{Dependencies, DependencySource, Parts, Scope, Task, returned};
 use lifecycle_runtime::Lifecycle;
 use lifecycle_runtime::hook::{Dependency, HookId, HookMeta, Kind};
-use lifecycle_tests::act::{act, end_with_stdin};
+use lifecycle_tests::act::{act, end_with_stdin, told_to};
 use tokio::time::sleep;
 
 const NAMES: [&str; 8] = ["pool", "cache", "index", "feed", "queue", "mailer", "search", "audit"];
@@ -17,6 +18,13 @@ const NAMES: [&str; 8] = ["pool", "cache", "index", "feed", "queue", "mailer", "
 fn work(_: Scope) -> Task {
     Task::future(async {
         sleep(Duration::from_millis(fastrand::u64(1..10))).await;
+        returned::<Parts<()>>(())
+    })
+}
+
+fn first(_: Scope) -> Task {
+    Task::future(async {
+        act("first").await?;
         returned::<Parts<()>>(())
     })
 }
@@ -34,8 +42,16 @@ fn hooks(count: usize) -> Vec<&'static HookMeta> {
     let mut random = fastrand::Rng::with_seed(7);
     let mut hooks: Vec<&'static HookMeta> = Vec::new();
     for number in 0..count {
-        let run = if number + 1 == count { last } else { work };
-        let name = format!("{}_{number}", NAMES[number % NAMES.len()]);
+        let is_last = number + 1 == count;
+        let run = match number {
+            _ if is_last => last,
+            0 => first,
+            _ => work,
+        };
+        let name = match told_to("name") {
+            name if is_last && !name.is_empty() => name,
+            _ => format!("{}_{number}", NAMES[number % NAMES.len()]),
+        };
         // Most hooks need one that is near, some need one of the first.
         let mut near = || number.saturating_sub(random.usize(1..40));
         let mut needs = if number == 0 { vec![] } else { vec![near()] };

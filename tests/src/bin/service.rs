@@ -2,6 +2,7 @@
 //!
 //! Without arguments it has the hooks of `BASE`. Each argument that names another hook adds it.
 
+use std::fs::File;
 use std::process::ExitCode;
 use std::sync::Once;
 use std::thread;
@@ -13,7 +14,8 @@ use actix_web::{App, HttpResponse};
 use futures_util::stream;
 use lifecycle_runtime::hook::{Hook, HookMeta};
 use lifecycle_runtime::{
-    Dep, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup, probes,
+    BoxError, Dep, Lifecycle, Stop, StopHandle, on_drain, on_ready, on_shutdown, on_startup,
+    probes, service,
 };
 use lifecycle_tests::act::{
     Broken, SaysDropped, act, act_blocking, end_with_stdin, heard, log_as_told, say, told_to,
@@ -165,7 +167,27 @@ async fn close_db_again() {
     say("close_db_again");
 }
 
-const MORE: [&HookMeta; 15] = [
+/// Takes the lock of a file, which no two processes can have at once: `lock=PATH`.
+#[on_startup(exclusive = true)]
+fn lock() -> Result<File, BoxError> {
+    let file = File::create(told_to("lock"))?;
+    file.try_lock()?;
+    Ok(file)
+}
+
+#[on_startup(exclusive = true)]
+async fn alone() -> Result<(), Broken> {
+    act("alone").await
+}
+
+#[service(exclusive = true)]
+async fn single(stop: Stop) {
+    say("single begins");
+    stop.requested().await;
+    say("single ends");
+}
+
+const MORE: [&HookMeta; 18] = [
     chatter::META,
     oven::META,
     beside::META,
@@ -181,6 +203,9 @@ const MORE: [&HookMeta; 15] = [
     timed_audit::META,
     cool::META,
     close_db_again::META,
+    lock::META,
+    alone::META,
+    single::META,
 ];
 
 async fn index() -> &'static str {
@@ -228,6 +253,18 @@ async fn stop(handle: StopHandle) -> &'static str {
     "stopping"
 }
 
+/// Answers with the process id of the successor, or the reason why there is none.
+async fn upgrade(handle: StopHandle) -> String {
+    match handle.upgrade().await {
+        Ok(successor) => successor.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+async fn process() -> String {
+    std::process::id().to_string()
+}
+
 static HANGS: Once = Once::new();
 
 fn main() -> ExitCode {
@@ -264,6 +301,8 @@ fn main() -> ExitCode {
             .route("/streamed", web::get().to(streamed))
             .route("/until-stop", web::get().to(until_stop))
             .route("/stop", web::post().to(stop))
+            .route("/upgrade", web::post().to(upgrade))
+            .route("/process", web::get().to(process))
     };
     lifecycle.http(app).run()
 }

@@ -3,6 +3,7 @@
 #[expect(dead_code, reason = "the end-to-end tests do more with it")]
 #[path = "../end_to_end/http2/client.rs"]
 mod client;
+#[expect(dead_code, reason = "the end-to-end tests do more with it")]
 #[path = "../end_to_end/http2/load.rs"]
 mod load;
 

@@ -1,8 +1,8 @@
 //! HTTP/2, over TCP and over TLS: the server sends GOAWAY, and keeps to it.
 
 mod arrivals;
-mod client;
-mod load;
+pub(crate) mod client;
+pub(crate) mod load;
 mod wire;
 
 use std::collections::HashMap;
@@ -75,7 +75,7 @@ fn logged(folder: &TempDir) -> HashMap<String, usize> {
     lines
 }
 
-fn asking_for_http2(certificate: &Path) -> ClientConfig {
+pub(crate) fn asking_for_http2(certificate: &Path) -> ClientConfig {
     let mut config = trust(certificate);
     config.alpn_protocols = vec![b"h2".to_vec()];
     config

@@ -228,3 +228,53 @@ fn what_does_not_listen_is_no_listener() {
     refused(&client).expect_code(2).expect_did(&[]).expect_said(&["it does not listen"]);
     refused(&datagrams).expect_code(2).expect_did(&[]).expect_said(&["is not a valid"]);
 }
+
+#[test]
+fn a_listener_that_nobody_takes_is_told_and_children_do_not_inherit_it() {
+    let tcp = || TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (web, more) = (tcp(), tcp());
+    let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let handed = Handed::new(&[&web, &more, &datagrams], "web:more:");
+    let first = handed.number();
+    let mut program = handed.env("LIFECYCLE_BIND", "fd:web").start();
+    let line = program.wait_for("nothing takes what the parent has left open: ");
+    let more = more.local_addr().expect("an address");
+    let datagrams = datagrams.local_addr().expect("an address");
+    let left = format!("fd:{} (`more`, {more}), fd:{} ({datagrams})", first + 1, first + 2);
+    assert!(line.contains(&left), "{line}");
+    let program = program.ready();
+    if cfg!(target_os = "linux") {
+        for number in first..first + 3 {
+            let path = format!("/proc/{}/fdinfo/{number}", program.pid());
+            let text = std::fs::read_to_string(path).expect("an open descriptor");
+            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+            let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+            let closes = flags.expect("its flags") & 0o2_000_000 != 0;
+            assert!(closes, "{number} is inherited by children");
+        }
+    }
+    program.stop().expect_code(0);
+    // A program that takes all of them says nothing.
+    let ended = Handed::new(&[&web], "web").env("LIFECYCLE_BIND", "fd:web").start().ready().stop();
+    ended.expect_code(0).expect_not_said(&["nothing takes", "another order"]);
+}
+
+#[test]
+fn listeners_of_several_units_that_are_taken_by_number_are_told_with_their_names() {
+    let tcp = || TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (web, admin) = (tcp(), tcp());
+    let handed = Handed::new(&[&admin, &web], "admin.socket:web.socket");
+    let (first, second) = (handed.number(), handed.number() + 1);
+    let handed = handed.env("LIFECYCLE_BIND", &format!("fd:{first}"));
+    let mut program = handed.env("LIFECYCLE_ADMIN", &format!("fd:{second}")).start();
+    let line = program.wait_for(": another start may have another order; take listeners by name");
+    let address = |listener: &TcpListener| listener.local_addr().expect("an address").to_string();
+    for told in [
+        format!("fd:{first} is `admin.socket` ({})", address(&admin)),
+        format!("fd:{second} is `web.socket` ({})", address(&web)),
+        "fd:admin.socket, fd:web.socket".to_owned(),
+    ] {
+        assert!(line.contains(&told), "{line}");
+    }
+    program.ready().stop().expect_code(0);
+}

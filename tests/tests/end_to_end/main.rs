@@ -29,6 +29,7 @@ mod inherited;
 mod live;
 #[cfg(target_os = "linux")]
 mod live_lines;
+mod manifests;
 mod messages;
 mod output;
 mod panics;
@@ -49,12 +50,15 @@ mod stop_causes;
 mod stop_sequence;
 mod streams;
 mod stuck;
+#[cfg(target_os = "linux")]
+mod systemd;
 mod tasks;
 mod terminal;
 mod termination_log;
 mod tls;
 mod unix_sockets;
 mod unopened;
+mod upgrade;
 mod versions;
 mod websocket;
 

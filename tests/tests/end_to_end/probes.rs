@@ -167,3 +167,12 @@ fn an_app_tells_strangers_nothing_of_other_clients() {
     // An operator sees the requests.
     assert!(ask(&admin).1.contains("GET /held"));
 }
+
+#[test]
+fn a_drain_delay_that_no_balancer_hears_of_is_said_to_be_useless() {
+    let start = || program!("service").env("LIFECYCLE_DRAIN_DELAY", "1ms");
+    let line = "ready_while_draining makes the drain_delay of 1.0 ms useless behind a balancer";
+    let ended = start().env("LIFECYCLE_READY_WHILE_DRAINING", "on").start().ready().stop();
+    ended.expect_code(0).expect_said(&[line]);
+    start().start().ready().stop().expect_code(0).expect_not_said(&["useless"]);
+}

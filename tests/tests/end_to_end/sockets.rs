@@ -132,6 +132,30 @@ fn several_addresses_of_one_server_are_all_served() {
 }
 
 #[test]
+fn listeners_that_are_made_by_hand_are_served_and_closed() {
+    let (_folder, unix) = socket();
+    let start = || {
+        let start = program!("servers").args(&format!("made={}", path(&unix).display()));
+        start.without_env("LIFECYCLE_BIND")
+    };
+    let mut program = start().start().ready();
+    program.wait_for(&format!("listening on {unix}"));
+    let tcp = program.address();
+    for address in [&tcp, &unix] {
+        assert_eq!(ask(address), "made");
+    }
+    program.stop().expect_code(0);
+    assert!(TcpStream::connect(&tcp).is_err());
+    assert!(path(&unix).exists(), "the file is the program's");
+    assert!(Connection::to_any(&unix).is_err());
+    std::fs::remove_file(path(&unix)).expect("a file");
+    let mut program = start().env("LIFECYCLE_BIND", "127.0.0.1:0").start().ready();
+    assert_eq!(ask(&program.address()), "made");
+    assert!(Connection::to_any(&unix).is_err(), "the environment overrides both");
+    program.stop().expect_code(0).expect_not_said(&[&unix]);
+}
+
+#[test]
 fn localhost_is_each_of_its_addresses() {
     let mut program = service_on("localhost:0").start().ready();
     let addresses = program.addresses();

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
@@ -51,6 +52,12 @@ impl Browser {
     /// Opens a page; `None`, with a line that says so, if no browser is installed.
     #[track_caller]
     pub(crate) fn open(url: &str) -> Option<Self> {
+        Self::open_with(url, "")
+    }
+
+    /// Opens a page, in which a script runs before those of the page.
+    #[track_caller]
+    pub(crate) fn open_with(url: &str, script: &str) -> Option<Self> {
         let mut command = Command::new("chromedriver");
         // The driver gets a group of its own, together with the browser that it starts.
         let command =
@@ -71,7 +78,8 @@ impl Browser {
         let at = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
         let page = runtime.block_on(connect(&at, &profile.path().display().to_string()));
         let browser = Self { runtime, page, _driver: driver, _profile: profile };
-        browser.command("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": WITNESS }));
+        let source = format!("{WITNESS}\n{script}");
+        browser.command("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": source }));
         browser.go_to(url);
         Some(browser)
     }
@@ -89,11 +97,15 @@ impl Browser {
     /// Returns the value of an expression in the page.
     #[track_caller]
     pub(crate) fn value(&self, expression: &str) -> Value {
-        let script = format!("return {expression}");
-        match self.runtime.block_on(self.page.execute(&script, Vec::new())) {
+        match self.returned(&format!("return {expression}")) {
             Ok(value) => value,
             Err(error) => panic!("{expression}: {error}"),
         }
+    }
+
+    /// Returns what the body of a function returns, which may be a promise of that.
+    pub(crate) fn returned(&self, body: &str) -> Result<Value, CmdError> {
+        self.runtime.block_on(self.page.execute(body, Vec::new()))
     }
 
     /// Returns the text of the first element of a selector, or nothing if there is none.

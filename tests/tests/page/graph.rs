@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::{ready, start};
+use crate::harness::program;
+use crate::{ready, shown, start};
 
 /// Returns the transformation of the graph as it stands.
 fn view(page: &Browser) -> (f64, f64, f64) {
@@ -120,6 +121,63 @@ fn the_page_can_be_used_by_keys_alone() {
     page.press("Escape");
     page.wait_until("document.getElementById('panel').hidden");
     assert_eq!(focused(&page), "admin::db");
+    page.close();
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn a_phase_without_steps_has_no_note_of_another() {
+    let Some((program, page)) = ready(shown(program!("recurring"))) else { return };
+    page.show("graph");
+    page.wait_for("#graph-note", "1 step. ");
+    page.click("[data-phase-choice=ready]");
+    page.wait_for("#view", "This phase has no hooks.");
+    assert_eq!(page.text("#graph-note"), "");
+    page.click("[data-phase-choice=drain]");
+    page.wait_for("#graph-note", "1 step. ");
+    page.close();
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn the_search_finds_hooks_of_every_phase_and_those_of_none() {
+    let Some((program, page)) = ready(start("")) else { return };
+    page.show("graph");
+    let search = |text: &str| {
+        page.value(&format!(
+            "(() => {{
+                const search = document.getElementById('graph-search');
+                search.value = {};
+                search.dispatchEvent(new Event('input', {{ bubbles: true }}));
+            }})()",
+            json!(text)
+        ));
+    };
+    // A health check is a step of no phase, and the drain is not shown.
+    for hook in ["ping", "withdraw"] {
+        search(hook);
+        page.wait_for("#found", "1 hook found");
+        page.wait_for(&format!("#found [data-hook='admin::{hook}']"), hook);
+    }
+    page.click("#found button.hook");
+    page.wait_for("#panel h2", "withdraw");
+    search("");
+    page.wait_until("document.getElementById('found') === null");
+    page.close();
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn a_window_of_another_width_keeps_the_view_and_the_focus() {
+    let Some((program, page)) = ready(start("")) else { return };
+    page.show("graph");
+    page.wait_until("document.querySelectorAll('#graph [data-number]').length === 2");
+    page.value("document.querySelector('#graph [data-hook=\"admin::pump\"]').focus()");
+    page.press("+");
+    let before = view(&page);
+    page.resize(700, 900);
+    assert_eq!(view(&page), before);
+    assert_eq!(focused(&page), "admin::pump");
     page.close();
     program.stop().expect_code(0);
 }

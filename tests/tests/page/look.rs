@@ -25,21 +25,33 @@ const FAINT: &str = "(() => {
         }
         return [255, 255, 255];
     };
+    // The text of a step stands on its rectangle.
+    const drawn = node => {
+        const rect = node.parentElement.querySelector(':scope > rect');
+        const color = rect ? rgb(getComputedStyle(rect).fill) : [0, 0, 0, 0];
+        return color[3] === 255 ? color : ground(node);
+    };
     const faint = [];
     for (const node of document.querySelectorAll('body *')) {
         const hasText = [...node.childNodes].some(child =>
             child.nodeType === Node.TEXT_NODE && child.data.trim());
-        if (!hasText || node.closest('svg, [disabled], script, .pulse')) continue;
+        if (!hasText || node.closest('title, [disabled], script, .pulse')) continue;
         if (node.getClientRects().length === 0) continue;
-        const pair = [light(rgb(getComputedStyle(node).color)), light(ground(node))];
+        const isDrawn = node.namespaceURI.endsWith('svg');
+        const { fill, color } = getComputedStyle(node);
+        const pair = [light(rgb(isDrawn ? fill : color)),
+            light(isDrawn ? drawn(node) : ground(node))];
         const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-        if (contrast < 4.5) faint.push(`${node.className} ${node.textContent} ${contrast}`);
+        const name = node.getAttribute('class');
+        if (contrast < 4.5) faint.push(`${name} ${node.textContent} ${contrast}`);
     }
     return faint;
 })()";
 
 fn assert_legible(page: &Browser) {
-    for view in ["overview", "timeline", "services", "checks", "traffic", "events", "about"] {
+    let views =
+        ["overview", "graph", "timeline", "services", "checks", "traffic", "events", "about"];
+    for view in views {
         page.show(view);
         assert_eq!(page.value(FAINT), json!([]), "{view}");
     }

@@ -3,6 +3,7 @@
 
 mod away;
 mod browser;
+mod following;
 mod graph;
 #[expect(dead_code, reason = "the end-to-end tests need more of it")]
 #[path = "../end_to_end/harness/mod.rs"]
@@ -10,6 +11,8 @@ mod harness;
 mod look;
 mod many;
 mod policy;
+mod ready;
+mod script;
 mod stop;
 mod views;
 
@@ -18,7 +21,12 @@ use harness::{Program, Start, program};
 
 /// Returns the start of a program with the listener on a free port of this machine.
 fn start(args: &str) -> Start {
-    patient(program!("admin")).args(args).env("LIFECYCLE_ADMIN", "127.0.0.1:0")
+    shown(program!("admin")).args(args)
+}
+
+/// Gives a program the listener on a free port of this machine, and more time than a browser takes.
+fn shown(program: Start) -> Start {
+    patient(program).env("LIFECYCLE_ADMIN", "127.0.0.1:0")
 }
 
 /// Gives a program more time than a browser takes to see it start or stop.

@@ -39,7 +39,7 @@ fn three_hundred_hooks_are_readable() {
     // Names can be read, and the hook that runs is in sight.
     let height = "document.querySelector('#graph .run text:last-child').getBoundingClientRect()
         .height";
-    assert!(page.value(height).as_f64().expect("a size") >= 7.0);
+    assert!(page.value(height).as_f64().expect("a size") >= 11.0);
     let in_sight = "(() => {
         const graph = document.getElementById('graph').getBoundingClientRect();
         const box = document.querySelector('#graph .run').getBoundingClientRect();
@@ -73,7 +73,9 @@ fn of_ten_thousand_hooks_the_page_says_what_it_leaves_out() {
         }})()",
         json!("queue_9996")
     ));
-    page.wait_for("#graph-note", "1 step found");
+    page.wait_for("#graph-note", "1 step of this phase found");
+    page.wait_for("#found", "2 hooks found");
+    page.wait_for("#found", "close_queue_9996");
     page.wait_until("document.querySelector('#graph [data-hook$=\"::queue_9996\"]')");
     let drawn = number(&page, DRAWN);
     assert!((2..100).contains(&drawn), "{drawn}");
@@ -85,6 +87,36 @@ fn of_ten_thousand_hooks_the_page_says_what_it_leaves_out() {
         let elements = number(&page, "document.querySelectorAll('*').length");
         assert!(elements < 5_000, "{view}: {elements}");
     }
+    page.close();
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn a_hook_that_hangs_later_is_drawn_among_many_and_the_view_stays() {
+    let mut program = many("1000 first=wait last=wait");
+    program.wait_until_said("first");
+    let Some(page) = open(&mut program) else { return };
+    page.show("graph");
+    page.wait_for("#graph-note", "400 of 1,000 steps drawn");
+    let last = "document.querySelector('#graph [data-hook$=\"::audit_999\"]')";
+    assert_eq!(page.value(&format!("{last} === null")), true);
+    let first = "document.querySelector('#graph [data-hook$=\"::pool_0\"]')";
+    page.value(&format!("{first}.focus()"));
+    page.press("+");
+    let place = format!(
+        "((step, graph) => [step.left - graph.left, step.top - graph.top, step.width]
+            .map(Math.round))
+            ({first}.querySelector('rect').getBoundingClientRect(),
+            document.getElementById('graph').getBoundingClientRect())"
+    );
+    let before = page.value(&place);
+    program.tell("first");
+    program.wait_until_said("last");
+    page.wait_until(&format!("{last}?.getAttribute('class').includes('run')"));
+    assert_eq!(page.value(&format!("document.activeElement === {first}")), true);
+    assert_eq!(page.value(&place), before);
+    program.tell("last");
+    page.wait_for("#state", "ready");
     page.close();
     program.stop().expect_code(0);
 }

@@ -3,7 +3,8 @@
 use lifecycle_tests::http::Connection;
 use serde_json::json;
 
-use crate::{ready, start, url_of};
+use crate::harness::program;
+use crate::{open, patient, ready, start, url_of};
 
 const VIEWS: [&str; 8] =
     ["overview", "graph", "timeline", "services", "checks", "traffic", "events", "about"];
@@ -77,6 +78,33 @@ fn an_error_with_markup_is_shown_as_text() {
     }
     page.click("#blame [data-hook='admin::pump']");
     page.wait_for("#panel #last-error", error);
+    assert_eq!(page.value("document.scripts.length"), 1);
+    page.close();
+    program.stop().expect_code(0);
+}
+
+#[test]
+fn a_hook_whose_name_is_markup_is_shown_as_text() {
+    let name = "<script>alert('name')</script>";
+    let many = patient(program!("many")).args(&format!("3 last=wait name={name}"));
+    let mut program = many.start();
+    program.wait_until_said("last");
+    let Some(page) = open(&mut program) else { return };
+    page.wait_for("#blamed .what", name);
+    page.show("graph");
+    page.wait_until(&format!(
+        "[...document.querySelectorAll('#graph title')].some(title => title.textContent === {})",
+        json!(name)
+    ));
+    page.click("#blamed button.hook");
+    page.wait_for("#panel h2", name);
+    page.click("#panel [data-close]");
+    program.tell("last");
+    page.wait_for("#state", "ready");
+    for view in ["timeline", "events"] {
+        page.show(view);
+        page.wait_for("#view", name);
+    }
     assert_eq!(page.value("document.scripts.length"), 1);
     page.close();
     program.stop().expect_code(0);

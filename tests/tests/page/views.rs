@@ -4,7 +4,7 @@ use lifecycle_tests::http::Connection;
 use serde_json::json;
 
 use crate::harness::program;
-use crate::{open, patient, ready, start};
+use crate::{open, patient, ready, shown, start};
 
 #[test]
 fn the_state_is_live_with_what_the_start_waits_for() {
@@ -68,6 +68,24 @@ fn services_show_their_restarts_and_the_countdown_to_the_next_run() {
 }
 
 #[test]
+fn a_service_shows_the_number_of_its_restarts() {
+    let services = shown(program!("services")).args("flaky=fail");
+    let Some((mut program, page)) = ready(services) else { return };
+    page.show("services");
+    let row = "#services tr[data-key='services::flaky']";
+    page.wait_for(row, "flakyrunning");
+    assert!(page.text(&format!("{row} [data-head=Restarts]")).starts_with('0'));
+    program.tell("flaky 1");
+    page.wait_until(&format!(
+        "document.querySelector({}).textContent.startsWith('1')",
+        json!(format!("{row} [data-head=Restarts]"))
+    ));
+    page.wait_for(row, "(at most 2 in 1 min)");
+    page.close();
+    program.stop().expect_code(0);
+}
+
+#[test]
 fn checks_show_their_history() {
     let Some((mut program, page)) = ready(start("")) else { return };
     page.show("checks");
@@ -77,6 +95,12 @@ fn checks_show_their_history() {
     page.wait_for("#checks .word.bad", "fail");
     page.wait_for("#checks", "failed: no answer");
     page.wait_for("#blame", "ping");
+    // The bars have titles, which no key shows.
+    page.click("#blame [data-hook='admin::ping']");
+    page.wait_for("#panel .results li", "ago, took ");
+    page.wait_for("#panel .results li", ": failed: no answer");
+    page.wait_until("document.querySelectorAll('#panel .results li').length >= 6");
+    page.wait_for("#panel [data-key='Failures in a row']", "; it fails after 3");
     page.close();
     program.stop().expect_code(0);
 }
@@ -117,23 +141,27 @@ fn a_stall_is_shown_big_with_the_request_that_holds_the_thread() {
     program.wait_until_said("first blocks");
     let Some(page) = open(&mut program) else { return };
     page.wait_for("#stalls", "worker ");
-    page.wait_for("#stalls .first", "held by GET /block/first");
+    page.wait_for("#stalls", "has been stalled for ");
+    page.wait_for("#stalls .first", "blocked by GET /block/first");
     page.show("events");
-    page.wait_for("#events", "held by GET /block/first");
+    page.wait_for("#events", "has been stalled for ");
+    page.wait_for("#events", ": blocked by GET /block/first");
     program.tell("first");
     client.response().expect("a response");
     page.wait_until("document.getElementById('stalls') === null");
-    page.wait_for("#events", "goes on after");
+    page.wait_for("#events", "goes on after a stall of ");
     page.close();
     program.stop().expect_code(0);
 }
 
 #[test]
 fn settings_are_shown_with_where_they_come_from() {
-    let Some((program, page)) = ready(start("").env("LIFECYCLE_WORKERS", "2")) else { return };
+    let start = start("").env("LIFECYCLE_WORKERS", "2").env("LIFECYCLE_STALL_TIMEOUT", "off");
+    let Some((program, page)) = ready(start) else { return };
     page.show("about");
     page.wait_for("#settings tr[data-key=grace]", "grace10 minenvironment");
     page.wait_for("#settings tr[data-key=workers]", "workers2environment");
+    page.wait_for("#settings tr[data-key=stall_timeout]", "stall_timeoutoffenvironment");
     page.wait_for(".facts", "0a1b2c3");
     page.close();
     program.stop().expect_code(0);

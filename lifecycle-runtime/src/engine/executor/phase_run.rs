@@ -65,6 +65,9 @@ impl<'p> PhaseRun<'p> {
             }
             self.spans.settle();
             let waits_for_permit = self.traversal.waits();
+            if waits_for_permit && !self.tasks.is_busy() {
+                self.traversal.only_waits();
+            }
             tokio::select! {
                 biased;
                 interruption = &mut interruption => return NextStep::Interrupted(interruption),

@@ -20,6 +20,15 @@ pub(crate) type CriticalPath = Vec<(&'static HookMeta, Duration)>;
 pub(crate) trait StepGate: Send + Sync {
     /// Returns a future that waits for the permit of a step. To drop it is to give up the wait.
     fn permit(&self, step: Step) -> BoxFuture<'static, ()>;
+
+    /// Returns whether a step needs a permit at all.
+    fn holds_back(&self, _step: Step) -> bool {
+        true
+    }
+
+    /// Takes note that nothing runs, and all that is left of a phase waits for permits. Is called
+    /// any number of times.
+    fn only_waits(&self) {}
 }
 
 /// Traversal of a phase's graph, with the time that each step took.
@@ -63,7 +72,7 @@ impl<'g> Traversal<'g> {
         }
         while let Some(step) = self.walk.next() {
             let what = self.graph.steps()[step];
-            if !does_something(what) {
+            if !does_something(what) || !gate.holds_back(what) {
                 return Some(step);
             }
             waiting.push(gate.permit(what).map(move |()| step).boxed());
@@ -74,6 +83,13 @@ impl<'g> Traversal<'g> {
     /// Returns `true` if steps wait for their permit.
     pub(super) fn waits(&self) -> bool {
         self.gated.as_ref().is_some_and(|gated| !gated.waiting.is_empty())
+    }
+
+    /// Tells the gate that nothing runs and some steps wait for their permit.
+    pub(super) fn only_waits(&self) {
+        if let Some(gated) = &self.gated {
+            gated.gate.only_waits();
+        }
     }
 
     /// Waits until one of these steps has its permit. Waits forever if there is none.

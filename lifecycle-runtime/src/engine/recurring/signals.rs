@@ -30,7 +30,6 @@ impl Inbox {
     }
 
     /// Returns whether a hook waits for this signal.
-    #[cfg(feature = "testing")]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| *known == name)
     }

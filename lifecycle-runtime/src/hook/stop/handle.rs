@@ -1,13 +1,16 @@
 //! Requests to stop a run, and the handle that makes them.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::StopCause;
+use super::upgrade::{UpgradeError, UpgradeRequest};
 use crate::hook::error::{BoxError, chain};
+use crate::hook::state::State;
 
 /// Requests that a run has got so far.
 #[derive(Debug, Clone, Default)]
@@ -56,16 +59,22 @@ struct StopHandleInner {
     on_first: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Addresses on which servers accept connections.
     urls: OnceLock<Vec<String>>,
+    upgrades: UnboundedSender<UpgradeRequest>,
+    /// Receiver of the requests for upgrades, until the run takes it.
+    upgrade_requests: Mutex<Option<UnboundedReceiver<UpgradeRequest>>>,
 }
 
 impl StopHandle {
     pub(crate) fn new() -> Self {
         let asked = watch::Sender::new(Asked::default());
+        let (upgrades, upgrade_requests) = unbounded_channel();
         Self {
             shared: Arc::new(StopHandleInner {
                 asked,
                 on_first: OnceLock::new(),
                 urls: OnceLock::new(),
+                upgrades,
+                upgrade_requests: Mutex::new(Some(upgrade_requests)),
             }),
         }
     }
@@ -143,6 +152,45 @@ impl StopHandle {
         self.shared.asked.send_if_modified(|asked| !std::mem::replace(&mut asked.hurry, true));
     }
 
+    /// Begins an [upgrade in place](crate::guide::deploying#in-place-upgrade), as SIGUSR2 does:
+    /// the program that is now at the path of this one starts as a successor, and takes over the
+    /// listeners once it is ready. Then this process stops, with
+    /// [`StopCause::Upgraded`](crate::event::StopCause::Upgraded).
+    ///
+    /// The upgrade goes on even if the future is dropped. The future ends with the process id of
+    /// the successor.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why there is no successor. This process goes on as before, and no client
+    /// was refused.
+    ///
+    /// ```
+    /// use actix_web::{HttpResponse, post};
+    /// use lifecycle_runtime::StopHandle;
+    ///
+    /// #[post("/upgrade")]
+    /// async fn upgrade(run: StopHandle) -> HttpResponse {
+    ///     match run.upgrade().await {
+    ///         Ok(successor) => HttpResponse::Ok().body(successor.to_string()),
+    ///         Err(error) => HttpResponse::Conflict().body(error.to_string()),
+    ///     }
+    /// }
+    /// ```
+    pub fn upgrade(&self) -> impl Future<Output = Result<u32, UpgradeError>> + Send + use<> {
+        let (request, answer) = UpgradeRequest::new();
+        let _ = self.shared.upgrades.send(request);
+        async move {
+            // A run that is over answers nobody.
+            answer.await.unwrap_or(Err(UpgradeError::NotReady { state: State::Stopped }))
+        }
+    }
+
+    /// Takes the receiver of the requests for upgrades. There is one.
+    pub(crate) fn take_upgrade_requests(&self) -> Option<UnboundedReceiver<UpgradeRequest>> {
+        self.shared.upgrade_requests.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Takes the error of a late [`fail`](Self::fail).
     pub(crate) fn take_late_failure(&self) -> Option<String> {
         let mut taken = None;
@@ -188,8 +236,24 @@ impl StopHandle {
         }
     }
 
-    /// Returns the cause of the stop, if it was asked for.
-    pub(crate) fn cause(&self) -> Option<StopCause> {
+    /// Returns the cause of the stop; `None` as long as nobody has asked for it.
+    ///
+    /// A drain hook that takes this process out of a registry leaves it in after an upgrade, as the
+    /// successor has the same address:
+    ///
+    /// ```
+    /// use lifecycle_runtime::event::StopCause;
+    /// use lifecycle_runtime::{StopHandle, on_drain};
+    ///
+    /// #[on_drain]
+    /// async fn deregister(run: StopHandle) {
+    ///     if !matches!(run.cause(), Some(StopCause::Upgraded { .. })) {
+    ///         println!("no longer at {:?}", run.listening());
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn cause(&self) -> Option<StopCause> {
         self.shared.asked.borrow().cause.clone()
     }
 

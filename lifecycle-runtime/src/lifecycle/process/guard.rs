@@ -17,10 +17,14 @@ use crate::observe::console::{Console, LAST_WORDS};
 use crate::observe::live::Live;
 use crate::observe::report::{ForcedExit, ForcedExitCause, Report};
 use crate::process::signals::{ReceivedSignal, Signals, exit_now};
+use crate::process::systemd::Notifier;
 use crate::process::watchdog::{Watchdog, WatchdogHandle};
 
 /// Signal that prints a picture of the run, unless a hook is for it.
 const SHOWS: &str = "SIGUSR1";
+
+/// Signal that begins an upgrade in place, unless a hook is for it.
+const UPGRADES: &str = "SIGUSR2";
 
 /// Number of parts in which the time for the last words is slept.
 const SLICES: u32 = 10;
@@ -46,6 +50,7 @@ struct Facts {
     /// Exit code of a run that is over or was never to begin.
     refused: OnceLock<u8>,
     receivers: ReportReceivers,
+    notifier: OnceLock<Notifier>,
 }
 
 /// Guard of a process whose run is over.
@@ -63,6 +68,7 @@ impl Guard {
             run: OnceLock::new(),
             refused: OnceLock::new(),
             receivers: receivers.clone(),
+            notifier: OnceLock::new(),
         });
         let inbox = Inbox::of(lifecycle.hooks(&|_| true));
         let signals = if lifecycle.signals {
@@ -70,6 +76,9 @@ impl Guard {
         } else {
             None
         };
+        // Not before there are handlers: a signal that this thread gets would take its default
+        // action.
+        let _ = facts.notifier.set(Notifier::from_environment()?);
         let before = FORMER.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(before);
         Ok(Self {
@@ -84,6 +93,11 @@ impl Guard {
     /// Returns the inbox in which the signals that have hooks arrive.
     pub(super) fn inbox(&self) -> Inbox {
         self.inbox.clone()
+    }
+
+    /// Returns the handle through which the service manager is notified.
+    pub(super) fn notifier(&self) -> Notifier {
+        self.facts.notifier()
     }
 
     /// Attaches the run, which the guard asks for a picture from now on.
@@ -128,6 +142,10 @@ impl Guard {
 }
 
 impl Facts {
+    fn notifier(&self) -> Notifier {
+        self.notifier.get().cloned().unwrap_or_default()
+    }
+
     fn console(&self) -> Console {
         self.run.get().map_or_else(|| self.receivers.stderr(), |(console, _)| console.clone())
     }
@@ -154,7 +172,7 @@ impl Facts {
 /// Listens for signals: the first one stops the run, the second hurries it, the third ends the
 /// process at once. All reactions run on the thread that receives the signals.
 fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Signals> {
-    let mut reactions = Reactions::new(handle, inbox.clone());
+    let mut reactions = Reactions::new(handle.clone(), inbox.clone());
     // Whoever asks for a picture gets an answer, even from a run whose console is off.
     let mut answers = None;
     let signals = Signals::listen(move |signal| {
@@ -165,6 +183,8 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
         }
         match reactions.react(signal.name, signal.stops, Instant::now()) {
             Reaction::Stop | Reaction::Hooks | Reaction::Repeated => {}
+            // The run says what comes of it.
+            Reaction::Nothing if signal.name == UPGRADES => drop(handle.upgrade()),
             Reaction::Nothing => {
                 let run = facts.run.get();
                 let console = match run {
@@ -176,8 +196,8 @@ fn hear(handle: StopHandle, facts: Arc<Facts>, inbox: &Inbox) -> io::Result<Sign
             Reaction::Exit => exit_at_once(signal, &facts),
         }
     })?;
-    let is_free = !inbox.names().any(|name| name == SHOWS);
-    signals.add(inbox.names().chain(is_free.then_some(SHOWS)))?;
+    let is_free = |name: &&str| !inbox.has(name);
+    signals.add(inbox.names().chain([SHOWS, UPGRADES].into_iter().filter(is_free)))?;
     Ok(signals)
 }
 
@@ -244,10 +264,12 @@ fn exit_with_last_line(
     });
     if exits.is_ok() {
         let seen = Arc::clone(facts);
+        facts.notifier().ends(code, &cause.to_string());
         let report = move || seen.report_so_far(code, cause);
         let written = write_at_once(&facts.receivers.files, facts.console(), report);
         write_last_line();
         written();
+        facts.notifier().flush(LAST_WORDS);
     } else if let ForcedExitCause::ThirdSignal(_) = cause {
         // This line asks nothing of a run that may hang.
         write_last_line();

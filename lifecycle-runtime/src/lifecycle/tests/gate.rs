@@ -1,8 +1,10 @@
 //! Tests of runs with a gate that decides when steps begin.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::scenario::Scenario;
@@ -89,4 +91,42 @@ async fn the_drain_delay_follows_a_drain_hook_that_began_late_as_well() {
         .run()
         .await;
     ended.check(&["0 ready", "600 +a", "1200 a done", "2300 +b", "2300 b done"]);
+}
+
+/// Gate that holds the second hook of the plan back until nothing else runs.
+#[derive(Default)]
+struct HoldsOneBack(Arc<Notify>);
+
+impl StepGate for HoldsOneBack {
+    fn permit(&self, _: Step) -> BoxFuture<'static, ()> {
+        let only_waits = Arc::clone(&self.0);
+        async move { only_waits.notified().await }.boxed()
+    }
+
+    fn holds_back(&self, step: Step) -> bool {
+        matches!(step, Step::Run(1))
+    }
+
+    fn only_waits(&self) {
+        self.0.notify_one();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_learns_that_nothing_runs_but_what_it_holds_back() {
+    let ended = Scenario::new("start a; start b; start c; start d after b", "a takes 500")
+        .gate(HoldsOneBack::default())
+        .run()
+        .await;
+    ended.check(&[
+        "0 +a",
+        "0 +c",
+        "0 c done",
+        "500 a done",
+        "500 +b",
+        "500 b done",
+        "500 +d",
+        "500 d done",
+        "500 ready",
+    ]);
 }

@@ -137,6 +137,7 @@ impl Scenario {
                 serves: self.serves,
                 ends_with_services: self.ends_with_services,
                 is_interactive: false,
+                can_upgrade: false,
             },
             about: About::default(),
         };

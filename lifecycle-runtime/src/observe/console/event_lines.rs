@@ -8,8 +8,8 @@ use super::Console;
 use super::fields::Fields;
 use super::message::{ConsoleMessage, Paint};
 use crate::event::{
-    Event, Outcome, Probe, RequestInfo, ServiceState, StalledPart, Traffic, Wait, held, listed,
-    over_budget, readable,
+    Event, Outcome, RequestInfo, ServiceState, StopCause, Traffic, held, listed, over_budget,
+    readable, stalled,
 };
 use crate::hook::state::State;
 use crate::hook::{HookMeta, Kind};
@@ -139,19 +139,20 @@ impl EventWriter<'_> {
             Event::LateFailure { error } => {
                 self.show(Paint::Bad, &format!("the program failed: {error}"));
             }
+            Event::UpgradeBegun { program } => {
+                self.show(Paint::Plain, &format!("upgrade: starting {}", program.display()));
+            }
+            Event::UpgradeFailed { error } => {
+                self.show(Paint::Bad, &format!("no upgrade: {error}"));
+            }
+            Event::Upgraded { successor } => {
+                self.show(Paint::Good, &format!("upgrade: process {successor} has taken over"));
+            }
+            Event::TookOver { predecessor } => {
+                self.show(Paint::Good, &format!("took over from process {predecessor}"));
+            }
             Event::StopBegun { cause, grace, requests } => {
-                let requests = requests
-                    .map(|time| format!(", requests up to {}", readable(time)))
-                    .unwrap_or_default();
-                let text = if self.console.memory().is_interrupted {
-                    format!(
-                        "stopped during the start ({cause}), rolling back what has started, up to "
-                    )
-                } else {
-                    format!("stopping ({cause}), up to ")
-                };
-                let paint = if cause.is_wanted() { Paint::Plain } else { Paint::Bad };
-                self.show(paint, &format!("{text}{}{requests}", readable(*grace)));
+                self.stop_begun(cause, *grace, *requests);
             }
             Event::Hurried => {
                 let text = "hurrying: not waiting for requests and services any longer; again to \
@@ -172,6 +173,18 @@ impl EventWriter<'_> {
             Event::Service { hook, state } => self.service(hook, state),
             Event::State(_) => {}
         }
+    }
+
+    fn stop_begun(&self, cause: &StopCause, grace: Duration, requests: Option<Duration>) {
+        let requests =
+            requests.map(|time| format!(", requests up to {}", readable(time))).unwrap_or_default();
+        let text = if self.console.memory().is_interrupted {
+            format!("stopped during the start ({cause}), rolling back what has started, up to ")
+        } else {
+            format!("stopping ({cause}), up to ")
+        };
+        let paint = if cause.is_wanted() { Paint::Plain } else { Paint::Bad };
+        self.show(paint, &format!("{text}{}{requests}", readable(grace)));
     }
 
     /// Writes the state of a service. Its begin and its end are written as for every hook.
@@ -238,27 +251,6 @@ fn panicked(request: &RequestInfo, in_task: bool, left_out: u64) -> String {
     format!("{code} of {method} {path} panicked (after {}){others}", readable(*running))
 }
 
-/// Returns a line about a part of the run that does not go on.
-fn stalled(part: &StalledPart, after: Duration, holders: &[Wait], probes: &[Probe]) -> String {
-    let holder = |holder: &Wait| match holder {
-        Wait::Hook { hook, .. } => hook.label_as(noun(hook)).to_string(),
-        holder => holder.to_string(),
-    };
-    let holders: Vec<_> = holders.iter().map(holder).collect();
-    let why = match part {
-        StalledPart::BlockingPool(_) => "all of its threads are busy".to_owned(),
-        _ if holders.is_empty() => "the code that blocks it is not known".to_owned(),
-        _ => format!("blocked by {}", listed(&holders, ", ")),
-    };
-    let paths: Vec<_> = probes.iter().map(|probe| probe.path()).collect();
-    let fails = match paths[..] {
-        [] => String::new(),
-        [path] => format!("; {path} fails"),
-        _ => format!("; {} fail", paths.join(" and ")),
-    };
-    format!("{part} has been stalled for {}: {why}{fails}", readable(after))
-}
-
 /// Returns a line about the requests, connections and tasks of a server that is closed.
 fn drained(traffic: &Traffic, took: Duration) -> String {
     let requests = &traffic.requests;
@@ -299,14 +291,6 @@ fn drained(traffic: &Traffic, took: Duration) -> String {
         "server closed in {}: {finished} {noun} finished, {cut} cut off{others}",
         readable(took)
     )
-}
-
-fn noun(hook: &HookMeta) -> &'static str {
-    match hook.kind {
-        Kind::Service => "service",
-        Kind::HealthCheck => "health check",
-        _ => "hook",
-    }
 }
 
 fn verb(hook: &HookMeta) -> &'static str {

@@ -67,6 +67,16 @@ impl Fields {
                 Self::named("stop_repeated").with("signal", *signal)
             }
             Event::LateFailure { error } => Self::named("late_failure").with("error", &**error),
+            Event::UpgradeBegun { program } => {
+                Self::named("upgrade_begun").with("program", program.display().to_string())
+            }
+            Event::UpgradeFailed { error } => {
+                Self::named("upgrade_failed").with("error", error.to_string())
+            }
+            Event::Upgraded { successor } => Self::named("upgraded").with("successor", *successor),
+            Event::TookOver { predecessor } => {
+                Self::named("took_over").with("predecessor", *predecessor)
+            }
             Event::StopBegun { cause, grace, requests } => Self::named("stop_begun")
                 .with("cause", cause.to_string())
                 .with("grace_seconds", grace.as_secs_f64())

@@ -35,7 +35,7 @@ pub(crate) fn console(is_auto: bool, is_terminal: bool) -> (Console, impl Fn() -
 /// Makes a console whose lines have this form, and a function that returns its lines so far.
 pub(crate) fn console_of(format: ConsoleFormat) -> (Console, impl Fn() -> Vec<String>) {
     let kept = Kept::default();
-    let console = Console::to(kept.clone(), Style { format, colour: false });
+    let console = Console::to(kept.clone(), Style { format, ..Style::default() });
     let lines = move || {
         let text = kept.0.lock().expect("no panic");
         text.lines().map(str::to_owned).collect()

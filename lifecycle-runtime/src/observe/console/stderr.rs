@@ -6,19 +6,23 @@
 //! holds.
 
 #[cfg(not(unix))]
-pub(super) use other::Stderr;
+pub(super) use other::{Stderr, is_journal};
 #[cfg(unix)]
-pub(super) use unix::{Stderr, is_writable_now};
+pub(super) use unix::{Stderr, is_journal, is_writable_now};
 
 #[cfg(unix)]
 mod unix {
     use std::io::IsTerminal;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::fs::fstat;
     use rustix::io::{Errno, write};
     use rustix::stdio::stderr;
 
     use super::super::lines::{LineOutput, PIECE};
+
+    /// Variable with the device and the inode of the stream to the journal, if there is one.
+    const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
     const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
@@ -66,6 +70,13 @@ mod unix {
         fn is_awaited(&self) -> bool {
             self.is_terminal
         }
+    }
+
+    /// Returns whether stderr is the stream to the journal that the service manager has opened. A
+    /// program that inherits the variable may have another stderr. See `systemd.exec(5)`.
+    pub(in super::super) fn is_journal() -> bool {
+        let Ok(stream) = std::env::var(JOURNAL_STREAM) else { return false };
+        fstat(stderr()).is_ok_and(|own| stream == format!("{}:{}", own.st_dev, own.st_ino))
     }
 
     /// Writes a piece, or returns `AGAIN` if that would block.
@@ -129,5 +140,9 @@ mod other {
         fn is_awaited(&self) -> bool {
             true
         }
+    }
+
+    pub(in super::super) fn is_journal() -> bool {
+        false
     }
 }

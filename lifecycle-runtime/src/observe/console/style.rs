@@ -17,6 +17,8 @@ use crate::process::config::ConsoleFormat;
 pub(super) struct Style {
     pub(super) format: ConsoleFormat,
     pub(super) colour: bool,
+    /// Set if each line of text begins with its priority, as the journal takes it from a stream.
+    pub(super) priorities: bool,
 }
 
 impl Style {
@@ -26,7 +28,7 @@ impl Style {
         if self.format == ConsoleFormat::Json {
             return json::line(now, message);
         }
-        let prefix = self.prefix(now);
+        let prefix = self.prefix(now, message.level);
         let mut written = String::with_capacity(message.text.len() + 48);
         for (place, line) in printable(message.text).lines().enumerate() {
             written.push_str(&prefix);
@@ -50,16 +52,18 @@ impl Style {
                 ConsoleMessage { level: Level::WARN, fields, ..ConsoleMessage::info(&text) };
             return json::line(SystemTime::now(), &message);
         }
-        format!("{}{text}\n", Self { colour: false, ..self }.prefix(SystemTime::now()))
+        let plain = Self { colour: false, ..self };
+        format!("{}{text}\n", plain.prefix(SystemTime::now(), Level::WARN))
     }
 
     /// Returns the beginning of a line of text.
-    fn prefix(self, now: SystemTime) -> String {
+    fn prefix(self, now: SystemTime, level: Level) -> String {
+        let priority = if self.priorities { priority(level) } else { "" };
         let prefix = match self.format {
             ConsoleFormat::Time => format!("{} lifecycle:", rfc3339(now)),
             _ => "lifecycle:".to_owned(),
         };
-        self.coloured("2", &prefix) + " "
+        format!("{priority}{} ", self.coloured("2", &prefix))
     }
 
     fn paint(self, paint: Paint, text: &str) -> String {
@@ -72,5 +76,15 @@ impl Style {
 
     fn coloured(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Returns the priority of a line as the journal reads it: a number of `syslog(3)`.
+fn priority(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "<3>",
+        Level::WARN => "<4>",
+        Level::INFO => "<6>",
+        _ => "<7>",
     }
 }

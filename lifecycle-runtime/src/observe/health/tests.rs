@@ -49,6 +49,18 @@ fn readiness_may_outlast_the_signal_but_not_the_server() {
 }
 
 #[test]
+fn a_process_that_a_successor_has_taken_over_from_answers_for_the_successor() {
+    for state in [State::Draining, State::Stopping, State::Stopped] {
+        let progress =
+            Progress { state, has_started: true, has_successor: true, ..Progress::default() };
+        let (_sender, progress) = watch::channel(progress);
+        let health =
+            Health::new(progress, false, Checks::default(), Vec::new, |_| Vec::new(), stalls());
+        assert_eq!(health.failure_reason(Readiness), None, "{state}");
+    }
+}
+
+#[test]
 fn a_start_that_has_failed_never_passes() {
     check(State::Draining, false, true, &[Liveness]);
     check(State::Stopping, false, true, &[Liveness]);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Live;
-use crate::event::{ServiceState, StopCause, Wait};
-use crate::hook::Kind;
+use super::steps::StepCount;
+use crate::event::{StopCause, Wait};
 use crate::hook::state::State;
-use crate::observe::report::{ServiceReport, Standing};
+use crate::observe::report::Standing;
 use crate::plan::Plan;
 
 /// Progress of a start or a stop.
@@ -40,36 +40,22 @@ impl Live {
         }
         // The event about the beginning of the stop precedes the new state.
         let is_start = state == State::Starting && stop_began.is_none();
-        let (kinds, limit, took) = if is_start {
-            ([Kind::Startup, Kind::Ready], startup_timeout, self.began.elapsed())
+        let (limit, took) = if is_start {
+            (startup_timeout, self.began.elapsed())
         } else {
             let took = self.since(stop_began.unwrap_or(standing.since));
-            ([Kind::Drain, Kind::Shutdown], grace.unwrap_or_default(), took)
+            (grace.unwrap_or_default(), took)
         };
-        let ended = kinds.map(|kind| self.recorder.ended(kind));
-        let mut planned = kinds.map(|kind| plan.of_kind(kind).count());
-        if state >= State::Stopping {
-            // After a start that failed no drain hook runs.
-            planned[0] = ended[0];
-        }
-        let services = self.services();
-        let is_done = |service: &ServiceReport| match service.state {
-            ServiceState::Starting
-            | ServiceState::Failing { .. }
-            | ServiceState::BackingOff { .. } => false,
-            ServiceState::Running | ServiceState::Stopping => is_start,
-            ServiceState::Stopped | ServiceState::Failed => true,
-        };
-        let services_done = services.iter().filter(|service| is_done(service)).count();
-        let services = if is_start { plan.of_kind(Kind::Service).count() } else { services.len() };
+        let count = if is_start { StepCount::of_start } else { StepCount::of_stop };
+        let StepCount { done, total } = self.recorder.read(|record| count(plan, record));
         Some(LiveProgress {
             state,
             cause: standing.cause,
             is_hurried,
             took,
             left: limit.saturating_sub(took),
-            done: ended.iter().sum::<usize>() + services_done,
-            total: planned.iter().sum::<usize>() + services,
+            done,
+            total,
             waits,
             stalls: self.stalls.texts(),
         })
@@ -79,7 +65,7 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, Observer, Outcome, StartFailure};
+    use crate::event::{Event, Observer, Outcome, ServiceState, StartFailure};
     use crate::hook::HookMeta;
     use crate::observe::health::Checks;
     use crate::observe::report::Recorder;

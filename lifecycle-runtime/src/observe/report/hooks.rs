@@ -52,6 +52,9 @@ pub struct RecurringReport {
     /// Outcome of the last run that failed.
     #[serde(serialize_with = "as_text")]
     pub last_error: Option<Outcome>,
+    /// Outcome of the last run that has ended.
+    #[serde(skip)]
+    pub(crate) last_outcome: Option<Outcome>,
     /// Moment from which it has been running, if it is.
     #[serde(skip)]
     pub(crate) since: Option<Duration>,
@@ -67,6 +70,7 @@ impl RecurringReport {
     pub(super) fn ended(&mut self, outcome: &Outcome, took: Duration) {
         self.since = None;
         self.last_took = Some(took);
+        self.last_outcome = Some(outcome.clone());
         self.runs += 1;
         self.cancelled += u64::from(matches!(outcome, Outcome::Cancelled { .. }));
         if outcome.is_failure() {

@@ -52,7 +52,7 @@ pub(crate) struct RunRecord {
     pub(crate) services: Indexed<ServiceReport>,
     held: Vec<HeldReport>,
     stalls: Vec<StallReport>,
-    traffic: Traffic,
+    pub(crate) traffic: Traffic,
     /// Time that the drain took, once it is over.
     pub(crate) drain_took: Option<Duration>,
     pub(crate) hurried: bool,
@@ -108,6 +108,7 @@ impl RunRecord {
             runs: 0,
             failures: 0,
             last_error: None,
+            last_outcome: None,
             since: None,
             cancelled: 0,
             last_took: None,
@@ -214,10 +215,9 @@ impl Recorder {
         self.record().running()
     }
 
-    /// Returns the number of hooks of a kind that have ended or were passed over.
-    pub(crate) fn ended(&self, kind: Kind) -> usize {
-        let record = self.record();
-        record.hooks.iter().filter(|hook| hook.hook.kind == kind && !hook.is_drop).count()
+    /// Returns what a function reads from the record, without a copy of that.
+    pub(crate) fn read<T>(&self, function: impl FnOnce(&RunRecord) -> T) -> T {
+        function(&self.record())
     }
 
     /// Returns the services that have begun so far.
@@ -299,8 +299,13 @@ impl RunRecord {
             .collect()
     }
 
+    /// Returns the number of hooks of a kind that have ended or were passed over.
+    pub(crate) fn ended(&self, kind: Kind) -> usize {
+        self.hooks.iter().filter(|hook| hook.hook.kind == kind && !hook.is_drop).count()
+    }
+
     /// Returns the exit code of a run that is over.
-    fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         let mut hooks = self.hooks.iter();
         let has_failed =
             hooks.any(|hook| hook.outcome.is_failure() && !hook.outcome.is_ignored(hook.hook));

@@ -29,6 +29,14 @@ impl Report {
         format!("{ended}{failed}, exit code {}", self.exit)
     }
 
+    /// Returns the report in one line for everybody on the machine: it names no requests.
+    pub(crate) fn status(&self) -> String {
+        match (&self.error, &self.cause) {
+            (Some(error), Some(_)) => format!("{}; {}", error.line(), self.closing()),
+            _ => self.closing(),
+        }
+    }
+
     /// Returns the cause of the stop and its time; `None` if the run never began.
     fn ended(&self) -> Option<String> {
         let cause = self.cause.as_ref()?;

@@ -110,8 +110,22 @@ enum EventJson<'e> {
     LateFailure {
         error: &'e str,
     },
+    UpgradeBegun {
+        program: String,
+    },
+    UpgradeFailed {
+        error: String,
+    },
+    Upgraded {
+        successor: u32,
+    },
+    TookOver {
+        predecessor: u32,
+    },
     StopBegun {
         cause: String,
+        /// Set if the cause is a request, and no failure.
+        wanted: bool,
         #[serde(serialize_with = "as_millis")]
         grace: Duration,
         #[serde(serialize_with = "as_millis_if_any")]
@@ -227,8 +241,16 @@ fn event_json(event: &Event) -> EventJson<'_> {
             EventJson::StopRepeated { signal, hurried: *is_hurried }
         }
         Event::LateFailure { error } => EventJson::LateFailure { error },
+        Event::UpgradeBegun { program } => {
+            EventJson::UpgradeBegun { program: program.display().to_string() }
+        }
+        Event::UpgradeFailed { error } => EventJson::UpgradeFailed { error: error.to_string() },
+        Event::Upgraded { successor } => EventJson::Upgraded { successor: *successor },
+        Event::TookOver { predecessor } => EventJson::TookOver { predecessor: *predecessor },
         Event::StopBegun { cause, grace, requests } => {
-            EventJson::StopBegun { cause: cause.to_string(), grace: *grace, requests: *requests }
+            let wanted = cause.is_wanted();
+            let (cause, grace, requests) = (cause.to_string(), *grace, *requests);
+            EventJson::StopBegun { cause, wanted, grace, requests }
         }
         Event::Hurried => EventJson::Hurried,
         Event::Waiting { on } => {

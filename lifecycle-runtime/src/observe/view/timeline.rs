@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::critical_path::{StepTime, critical_path};
-use crate::event::{Outcome, StalledPart, Wait, as_millis, as_millis_if_any};
+use super::live_facts::{LiveFacts, ProbesJson, StallJson, WaitJson};
+use crate::event::{Outcome, StopCause, Traffic, as_millis, as_millis_if_any};
 use crate::hook::id::HookMap;
 use crate::hook::state::State;
 use crate::hook::{HookMeta, Phase};
+use crate::observe::live::StepCount;
 use crate::observe::report::{HookReport, RecurringReport, RunRecord, ServiceReport};
 use crate::plan::{Plan, Step};
 
@@ -21,30 +23,15 @@ pub(super) struct TimelineJson {
     /// Moment at which the run entered the state.
     #[serde(serialize_with = "as_millis")]
     since: Duration,
+    /// Texts of the waits.
     waiting_for: Vec<String>,
+    waits: Vec<WaitJson>,
     stalls: Vec<StallJson>,
+    probes: ProbesJson,
     start: StartJson,
     stop: Option<StopJson>,
     hooks: Vec<TimelineHook>,
     recurring: Vec<RecurringJson>,
-}
-
-/// Part of the process that is stalled.
-#[derive(Serialize)]
-pub(super) struct StallJson {
-    stalled: String,
-    /// Time for which it has been.
-    #[serde(serialize_with = "as_millis")]
-    time: Duration,
-    /// Code that holds it.
-    holders: Vec<String>,
-}
-
-impl StallJson {
-    pub(super) fn of((part, time, holders): (StalledPart, Duration, Vec<Wait>)) -> Self {
-        let holders = holders.iter().map(ToString::to_string).collect();
-        Self { stalled: part.to_string(), time, holders }
-    }
 }
 
 #[derive(Serialize)]
@@ -54,6 +41,8 @@ struct StartJson {
     error: Option<String>,
     /// Set if the stop was asked for before the start was over.
     interrupted: bool,
+    #[serde(flatten)]
+    steps: StepCount,
     critical_path: Vec<PathStep>,
 }
 
@@ -67,7 +56,15 @@ struct StopJson {
     #[serde(serialize_with = "as_millis_if_any")]
     deadline: Option<Duration>,
     cause: Option<String>,
+    /// Set if the cause is a request, and no failure.
+    wanted: Option<bool>,
     hurried: bool,
+    #[serde(flatten)]
+    steps: StepCount,
+    /// Traffic of the servers, once they are closed.
+    traffic: Option<Traffic>,
+    /// Exit code of the run, once it is over.
+    exit_code: Option<u8>,
     critical_path: Vec<PathStep>,
 }
 
@@ -110,6 +107,8 @@ struct RecurringJson {
     name: &'static str,
     #[serde(flatten)]
     report: RecurringReport,
+    /// Outcome of the last run that has ended.
+    last_outcome: Option<Outcome>,
     /// Moment from which it has been running, if it is.
     #[serde(serialize_with = "as_millis_if_any")]
     running_since: Option<Duration>,
@@ -137,10 +136,10 @@ impl TimelineJson {
         plan: &Plan,
         record: RunRecord,
         over: &PhasePaths,
-        waiting_for: Vec<String>,
-        stalls: Vec<StallJson>,
+        facts: LiveFacts,
         now: Duration,
     ) -> Self {
+        let LiveFacts { waits, stalls, probes } = facts;
         let times = Times::of(&record);
         let start_path = times.paths(plan, over, [Phase::Startup, Phase::Ready], now);
         let stop_path = times.paths(plan, over, [Phase::Drain, Phase::Shutdown], now);
@@ -150,11 +149,16 @@ impl TimelineJson {
             ended: (record.state == State::Stopped).then_some(record.state_since),
             deadline: record.grace.map(|grace| began + grace),
             cause: record.cause.as_ref().map(ToString::to_string),
+            wanted: record.cause.as_ref().map(StopCause::is_wanted),
             hurried: record.hurried,
+            steps: StepCount::of_stop(plan, &record),
+            traffic: record.drain_took.map(|_| record.traffic.clone()),
+            exit_code: (record.state == State::Stopped).then(|| record.exit_code()),
             critical_path: shown(stop_path),
         });
         let recurring = |report: RecurringReport| RecurringJson {
             name: report.hook.display_name(),
+            last_outcome: report.last_outcome.clone(),
             running_since: report.since,
             report,
         };
@@ -162,12 +166,15 @@ impl TimelineJson {
             now,
             state: record.state,
             since: record.state_since,
-            waiting_for,
+            waiting_for: waits.iter().map(ToString::to_string).collect(),
+            waits: waits.iter().map(WaitJson::of).collect(),
             stalls,
+            probes,
             start: StartJson {
                 ended: record.start_ended,
                 error: record.error.as_ref().map(ToString::to_string),
                 interrupted: record.was_interrupted,
+                steps: StepCount::of_start(plan, &record),
                 critical_path: shown(start_path),
             },
             stop,

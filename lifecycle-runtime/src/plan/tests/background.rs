@@ -119,7 +119,10 @@ time table of the stop, from the signal, at worst
         (&service, &4_000.into())
     );
     assert_eq!(json["hooks"][2]["service"]["stops_the_process"], false);
-    assert_eq!(json["stop"][1], serde_json::json!({"step": "stop s", "after": ["stop t"]}));
+    let step = &json["stop"][1];
+    assert_eq!((&step["step"], &step["after"]), (&"stop s".into(), &["stop t"][..].into()));
+    assert_eq!((&step["hook"], &step["does"]), (&"app::s".into(), &"stop".into()));
+    assert_eq!(json["stop"][3]["behind"], serde_json::json!(["services"]));
     assert!(
         plan.render(PlanFormat::Mermaid).contains("stop0[\"stop s\"]"),
         "{}",
@@ -202,7 +205,8 @@ time table of the stop, from the signal, at worst
         serde_json::json!({"kind": "liveness", "interval_ms": 1500, "failures": 2})
     );
     assert_eq!(json["hooks"][1]["signal"], "SIGHUP");
-    assert_eq!(json["signal"][1], serde_json::json!({"step": "log", "after": ["reload"]}));
+    assert_eq!(json["signal"][1]["step"], "log");
+    assert_eq!(json["signal"][1]["after"], serde_json::json!(["reload"]));
     for (format, text) in
         [(PlanFormat::Mermaid, "subgraph signal\n"), (PlanFormat::Dot, "cluster_check {")]
     {

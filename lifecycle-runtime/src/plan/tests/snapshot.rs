@@ -58,6 +58,8 @@ fn a_snapshot_changes_with_every_key_that_is_not_the_default() {
         ("service s", "timeout 5000", "timeout 5s"),
         ("start s", "timeout 5000", "timeout 5s"),
         ("start s", "order 2", "order 2"),
+        ("start s", "exclusive", "exclusive"),
+        ("service s", "exclusive", "exclusive"),
         ("start r; stop s of r", "order 0", "order 0"),
         ("check s", "every 20000", "every 20s"),
         ("check s", "failures 5", "failures 5"),

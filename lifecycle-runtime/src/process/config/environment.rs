@@ -1,5 +1,6 @@
 //! Settings as `LIFECYCLE_*` environment variables.
 
+mod hosts;
 mod of_services;
 #[cfg(test)]
 mod tests;
@@ -8,10 +9,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{
-    Config, ConsoleFormat, ConsoleMode, OutputSettings, SettingOrigin, TerminationLog, duration,
-};
+use super::{Config, ConsoleFormat, ConsoleMode, OutputSettings, PLAN_FORMATS};
+use super::{SettingOrigin, TerminationLog, duration};
 use crate::process::stalls::StallLimits;
+use hosts::{host, hosts};
 use of_services::is_of_a_service;
 
 /// Environment variable: its name, the form of its value, and the function that sets it.
@@ -54,7 +55,7 @@ const DURATION_OR_OFF: &str = "off or a duration such as 250ms, 5s or 1m30s";
 const OF_OUTPUTS: [&str; 3] =
     ["LIFECYCLE_CONSOLE", "LIFECYCLE_REPORT", "LIFECYCLE_TERMINATION_LOG"];
 
-const VARIABLES: [Variable; 20] = [
+const VARIABLES: [Variable; 21] = [
     Variable {
         name: "LIFECYCLE_ADMIN",
         form: "an address such as 0.0.0.0:9000 or unix:/run/admin.sock",
@@ -106,8 +107,13 @@ const VARIABLES: [Variable; 20] = [
         set: |c, v| set(&mut c.keep_running, switch(v)),
     },
     Variable {
+        name: "LIFECYCLE_PID_FILE",
+        form: "off or a path such as /run/app.pid",
+        set: |c, v| set(&mut c.pid_file, path(v)),
+    },
+    Variable {
         name: "LIFECYCLE_PLAN",
-        form: "text, snapshot, mermaid, dot or json",
+        form: PLAN_FORMATS,
         set: |c, v| set(&mut c.plan, v.parse().map(Some).map_err(|_| "unknown format".to_owned())),
     },
     Variable {
@@ -358,20 +364,6 @@ fn addresses(text: &str) -> Result<Vec<String>, String> {
 fn address(text: &str) -> Result<String, String> {
     let address = text.trim().to_owned();
     if address.is_empty() { Err("an address is empty".to_owned()) } else { Ok(address) }
-}
-
-fn hosts(text: &str) -> Result<Vec<String>, String> {
-    text.split(',').map(host).collect()
-}
-
-/// Returns a host name as clients may write it, without a port.
-fn host(text: &str) -> Result<String, String> {
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-    match text.trim() {
-        "" => Err("a name is empty".to_owned()),
-        name if name.chars().all(is_of_name) => Ok(name.to_ascii_lowercase()),
-        name => Err(format!("`{name}` is no host name")),
-    }
 }
 
 /// Error of a configuration: every problem, and the names that are valid.

@@ -85,6 +85,7 @@ impl Config {
             ("drain_timeout", self.drain_timeout.map(millis).into()),
             ("grace", time(self.grace)),
             ("keep_running", self.keep_running.into()),
+            ("pid_file", self.pid_file.as_deref().map(path).into()),
             ("quiet_window", time(self.quiet_window)),
             ("ready_while_draining", self.ready_while_draining.into()),
             ("report", self.outputs.report.as_deref().map(path).into()),
@@ -96,6 +97,27 @@ impl Config {
         ];
         let with_origin = |(name, value)| (name, InForce { value, from: self.origins.of(name) });
         settings.into_iter().map(with_origin).collect()
+    }
+
+    /// Returns the variables of an environment that have set something, sorted by name, except for
+    /// `LIFECYCLE_PLAN`.
+    pub(crate) fn variables(
+        &self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Vec<(String, String)> {
+        let is_in_force = |name: &str| {
+            let setting = name.strip_prefix("LIFECYCLE_").map(str::to_ascii_lowercase);
+            setting.is_some_and(|setting| {
+                setting != "plan" && self.origins.of(&setting) == SettingOrigin::Environment
+            })
+        };
+        let mut variables: Vec<_> = environment
+            .into_iter()
+            .filter(|(name, _)| is_in_force(name))
+            .map(|(name, value)| (name, value.trim().to_owned()))
+            .collect();
+        variables.sort();
+        variables
     }
 
     /// Returns the origin of a setting that each server has for itself. `is_set` is set if the

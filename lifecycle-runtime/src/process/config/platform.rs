@@ -17,7 +17,7 @@ const DELAY_PART: u32 = 5;
 
 /// Time that `docker stop` and `podman stop` leave, 10 s, without a second for the rest of the
 /// container and for the signal's delay on a busy machine.
-const CONTAINER_STOP: Duration = Duration::from_secs(9);
+pub(crate) const CONTAINER_STOP: Duration = Duration::from_secs(9);
 
 /// Variable that the kubelet sets in every container.
 const KUBERNETES: &str = "KUBERNETES_SERVICE_HOST";

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::StallTracker;
+use super::{SHORTEST_PAUSE, StallTracker};
 use crate::event::Events;
 use crate::hook::state::State;
 use crate::hook::task::thread;
@@ -14,6 +14,14 @@ pub(crate) struct StallMonitor {
     shared: Arc<MonitorInner>,
 }
 
+/// Signs of life that the monitor gives.
+pub(crate) struct Heartbeat {
+    /// Longest time between two of them.
+    pub(crate) every: Duration,
+    /// Function that gives one, if the process counts as alive.
+    pub(crate) beat: Box<dyn FnMut() + Send>,
+}
+
 #[derive(Default)]
 struct MonitorInner {
     is_over: Mutex<bool>,
@@ -21,7 +29,8 @@ struct MonitorInner {
 }
 
 impl StallMonitor {
-    /// Starts the thread, which emits events about stalls. `state` returns the state of the run.
+    /// Starts the thread, which emits events about stalls, and gives signs of life if any are
+    /// wanted. `state` returns the state of the run.
     ///
     /// # Errors
     ///
@@ -30,10 +39,13 @@ impl StallMonitor {
         stalls: StallTracker,
         events: Events,
         state: impl Fn() -> State + Send + 'static,
+        heartbeat: Option<Heartbeat>,
     ) -> io::Result<Self> {
         let shared = Arc::<MonitorInner>::default();
         let monitor = Arc::clone(&shared);
-        thread("lifecycle-stalls", move || monitor.run(&stalls, &events, state))?;
+        thread("lifecycle-stalls", move || {
+            monitor.run(&stalls, &events, state, heartbeat);
+        })?;
         Ok(Self { shared })
     }
 }
@@ -47,15 +59,31 @@ impl Drop for StallMonitor {
 
 impl MonitorInner {
     /// Looks at all parts again and again, until the monitor is dropped.
-    fn run(&self, stalls: &StallTracker, events: &Events, state: impl Fn() -> State) {
-        let pause = stalls.pause();
+    fn run(
+        &self,
+        stalls: &StallTracker,
+        events: &Events,
+        state: impl Fn() -> State,
+        mut heartbeat: Option<Heartbeat>,
+    ) {
+        let mut pause = stalls.pause();
+        if let Some(heartbeat) = &heartbeat {
+            pause = pause.min(heartbeat.every).max(SHORTEST_PAUSE);
+        }
         let mut last = Instant::now();
+        let mut last_beat = None;
         while self.waits(pause) {
             let now = Instant::now();
             for event in stalls.look(counted(now.duration_since(last), pause), state()) {
                 events.emit(&event);
             }
             last = now;
+            if let Some(heartbeat) = &mut heartbeat
+                && is_due(last_beat.map(|beat| now.duration_since(beat)), pause, heartbeat.every)
+            {
+                (heartbeat.beat)();
+                last_beat = Some(now);
+            }
         }
     }
 
@@ -71,4 +99,10 @@ impl MonitorInner {
 /// the monitor has not run either: the process was suspended.
 pub(super) fn counted(elapsed: Duration, pause: Duration) -> Duration {
     elapsed.min(2 * pause)
+}
+
+/// Returns whether a sign of life has to be given now, this long after the last one: after another
+/// pause it would be late.
+pub(super) fn is_due(since_last: Option<Duration>, pause: Duration, every: Duration) -> bool {
+    since_last.is_none_or(|since_last| since_last + pause > every)
 }

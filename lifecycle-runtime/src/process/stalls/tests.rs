@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
-use super::monitor::counted;
+use super::monitor::{counted, is_due};
 use super::*;
 
 const AFTER: Duration = Duration::from_secs(5);
@@ -205,6 +205,16 @@ fn a_suspended_process_is_not_stalled() {
     let pause = Duration::from_secs(1);
     assert_eq!(counted(Duration::from_millis(1_010), pause), Duration::from_millis(1_010));
     assert_eq!(counted(Duration::from_secs(3_600), pause), 2 * pause);
+}
+
+#[test]
+fn a_sign_of_life_is_given_before_it_is_late() {
+    let seconds = Duration::from_secs;
+    let (pause, every) = (seconds(1), seconds(15));
+    assert!(is_due(None, pause, every), "the first one comes at once");
+    assert!(!is_due(Some(seconds(14)), pause, every));
+    assert!(is_due(Some(seconds(14) + Duration::from_millis(1)), pause, every));
+    assert!(is_due(Some(seconds(1)), pause, seconds(1)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 #[cfg(unix)]
@@ -14,17 +15,27 @@ use crate::server::accepted::AcceptedStream;
 use crate::server::address::Listener;
 #[cfg(unix)]
 use crate::server::address::SocketFile;
+use crate::server::handover::OpenSocket;
 use crate::server::packets;
 use crate::server::tcp_info::accept_queue;
 
 /// Socket of a listener.
 pub(super) enum ListeningSocket {
-    Tcp(TcpListener),
+    Tcp(Arc<TcpListener>),
     #[cfg(unix)]
-    Unix(UnixListener),
+    Unix(Arc<UnixListener>),
 }
 
 impl ListeningSocket {
+    /// Returns the socket for others, whom it does not concern when the listener closes.
+    pub(super) fn open(&self) -> OpenSocket {
+        match self {
+            Self::Tcp(listener) => OpenSocket::Tcp(Arc::downgrade(listener)),
+            #[cfg(unix)]
+            Self::Unix(listener) => OpenSocket::Unix(Arc::downgrade(listener)),
+        }
+    }
+
     /// Waits for the next connection.
     pub(super) async fn accept(&self) -> io::Result<AcceptedStream> {
         match self {
@@ -125,6 +136,8 @@ impl ListeningSocket {
 /// Listener that accepts connections.
 pub(super) struct AcceptingListener {
     pub(super) socket: ListeningSocket,
+    /// Set unless the program has made the listener by hand: then a successor makes another.
+    pub(super) is_handed_on: bool,
     #[cfg(unix)]
     owner: Owner,
 }
@@ -139,41 +152,72 @@ enum Owner {
     /// The parent owns the listener as well: connections that wait when the server closes are for
     /// the next process that has the listener.
     Parent,
+    /// The predecessor owns the listener, and its file, until this process takes over.
+    Predecessor(Option<SocketFile>),
 }
 
 impl AcceptingListener {
     #[cfg(unix)]
     pub(super) fn new(listener: Listener) -> io::Result<Self> {
-        let tcp = |listener| TcpListener::from_std(listener).map(ListeningSocket::Tcp);
-        let unix = |listener| UnixListener::from_std(listener).map(ListeningSocket::Unix);
+        let tcp =
+            |listener| TcpListener::from_std(listener).map(Arc::new).map(ListeningSocket::Tcp);
+        let unix =
+            |listener| UnixListener::from_std(listener).map(Arc::new).map(ListeningSocket::Unix);
+        let is_handed_on = !matches!(listener, Listener::Made(_) | Listener::MadeUnix(..));
         let (socket, owner) = match listener {
-            Listener::Tcp(listener) => (tcp(listener)?, Owner::Server),
+            Listener::Tcp(listener) | Listener::Made(listener) => (tcp(listener)?, Owner::Server),
             Listener::Inherited(listener) => (tcp(listener)?, Owner::Parent),
             Listener::InheritedUnix(listener) => (unix(listener)?, Owner::Parent),
-            Listener::Unix(listener, file) => (unix(listener)?, Owner::ServerWithFile(file)),
+            Listener::Unix(listener, file) | Listener::MadeUnix(listener, file) => {
+                (unix(listener)?, Owner::ServerWithFile(file))
+            }
+            Listener::Handed(listener) => (tcp(listener)?, Owner::Predecessor(None)),
+            Listener::HandedUnix(listener, file) => {
+                (unix(listener)?, Owner::Predecessor(Some(file)))
+            }
         };
-        Ok(Self { socket, owner })
+        Ok(Self { socket, is_handed_on, owner })
     }
 
     #[cfg(not(unix))]
     pub(super) fn new(listener: Listener) -> io::Result<Self> {
-        let Listener::Tcp(listener) = listener;
-        Ok(Self { socket: ListeningSocket::Tcp(TcpListener::from_std(listener)?) })
+        let (Listener::Tcp(listener) | Listener::Made(listener)) = listener;
+        let socket = ListeningSocket::Tcp(Arc::new(TcpListener::from_std(listener)?));
+        Ok(Self { socket, is_handed_on: false })
+    }
+
+    /// Makes the server the owner of a listener of its predecessor's, which has let go of it.
+    pub(super) fn take_over(&mut self) {
+        #[cfg(unix)]
+        if let Owner::Predecessor(file) = &mut self.owner {
+            self.owner = match file.take() {
+                Some(file) => Owner::ServerWithFile(file.kept(false)),
+                None => Owner::Server,
+            };
+        }
+    }
+
+    /// Leaves the listener as it is to the process that has it as well.
+    pub(super) fn leave(self) {
+        #[cfg(unix)]
+        if let Owner::ServerWithFile(file) = self.owner {
+            drop(file.kept(true));
+        }
     }
 
     /// Closes the listener to all clients but those that are on their way already. Returns `None`
-    /// for a listener that the parent owns as well.
+    /// for a listener that the parent owns as well, or the predecessor.
     pub(super) fn drain(self) -> Option<DrainingListener> {
         #[cfg(unix)]
         let file_removed = match self.owner {
             Owner::Server => None,
             Owner::ServerWithFile(file) => Some(remove(file)),
-            Owner::Parent => return None,
+            Owner::Parent | Owner::Predecessor(_) => return None,
         };
         #[cfg(not(unix))]
         let file_removed = None;
         if let ListeningSocket::Tcp(listener) = &self.socket
-            && let Err(error) = packets::refuse_handshakes(listener)
+            && let Err(error) = packets::refuse_handshakes(&**listener)
         {
             tracing::debug!(
                 "a connection that begins while the listener closes may be reset: {error}"

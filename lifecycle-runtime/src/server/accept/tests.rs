@@ -11,6 +11,7 @@ struct Fixture {
     accepted: mpsc::UnboundedReceiver<Accepted>,
     rotation: Rc<WorkerRotation>,
     commands: watch::Sender<AcceptCommand>,
+    handover: Handover,
     unaccepted: Arc<AtomicU64>,
 }
 
@@ -21,7 +22,8 @@ impl Fixture {
         let vacancies = worker.vacancies().clone();
         let rotation = Rc::new(WorkerRotation::new(vec![worker.clone()], vacancies));
         let (commands, _) = watch::channel(AcceptCommand::Accept);
-        Self { worker, accepted, rotation, commands, unaccepted: Arc::default() }
+        let (handover, unaccepted) = (Handover::default(), Arc::default());
+        Self { worker, accepted, rotation, commands, handover, unaccepted }
     }
 }
 
@@ -41,6 +43,7 @@ impl Fixture {
             held: None,
             obstacle: Obstacles::new().0.of_listener(),
             handshakes: Handshakes::default(),
+            handover: self.handover.clone(),
             commands: self.commands.subscribe(),
             unaccepted: Arc::clone(&self.unaccepted),
         }
@@ -57,7 +60,8 @@ fn listen() -> (std::net::TcpListener, SocketAddr) {
 /// Returns a handle of the listener that shows whether connections wait.
 fn queue_of(listener: &std::net::TcpListener) -> ListeningSocket {
     let listener = listener.try_clone().expect("a descriptor");
-    ListeningSocket::Tcp(tokio::net::TcpListener::from_std(listener).expect("a socket"))
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+    ListeningSocket::Tcp(Arc::new(listener))
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -106,6 +110,63 @@ async fn what_waits_on_a_listener_of_the_parent_is_for_the_next_process() {
     let accept = fixture.accept(Listener::Inherited(listener));
     fixture.commands.send_replace(AcceptCommand::Close);
     accept.await;
+    assert_eq!(fixture.unaccepted.load(Ordering::Relaxed), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_waits_on_a_listener_that_is_left_to_a_successor_is_for_the_successor() {
+    let fixture = Fixture::new(0);
+    let (listener, address) = listen();
+    let successor = listener.try_clone().expect("a descriptor");
+    let accept = fixture.accept(Listener::Tcp(listener));
+    let _waiting = connect(address);
+    fixture.handover.leave();
+    // This command comes too late to close anything.
+    fixture.commands.send_replace(AcceptCommand::Drain { quiet_window: Duration::ZERO });
+    accept.await;
+    assert_eq!(fixture.unaccepted.load(Ordering::Relaxed), 0);
+    let _later = connect(address);
+    assert!(successor.accept().is_ok() && successor.accept().is_ok());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_successor_accepts_nothing_until_it_takes_over_and_then_the_listener_is_its_own() {
+    let mut fixture = Fixture { handover: Handover::from_predecessor(), ..Fixture::new(10) };
+    let (listener, address) = listen();
+    let predecessor = listener.try_clone().expect("a descriptor");
+    let mut accept = fixture.accept(Listener::Handed(listener)).boxed_local();
+    let _waiting = connect(address);
+    for _ in 0..100 {
+        assert!(futures_util::poll!(&mut accept).is_pending());
+        yield_now().await;
+    }
+    assert!(fixture.accepted.try_recv().is_err() && queue_of(&predecessor).has_waiting());
+    fixture.handover.take_over();
+    let accepted = tokio::select! {
+        () = &mut accept => None,
+        accepted = fixture.accepted.recv() => accepted,
+    };
+    assert!(accepted.is_some());
+    fixture.commands.send_replace(AcceptCommand::Close);
+    accept.await;
+    drop(predecessor);
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_successor_that_fails_leaves_the_listener_to_its_predecessor() {
+    let fixture = Fixture { handover: Handover::from_predecessor(), ..Fixture::new(10) };
+    let (listener, address) = listen();
+    let predecessor = listener.try_clone().expect("a descriptor");
+    let accept = fixture.accept(Listener::Handed(listener));
+    let _waiting = connect(address);
+    fixture.commands.send_replace(AcceptCommand::Drain { quiet_window: Duration::ZERO });
+    accept.await;
+    let _later = connect(address);
+    assert!(predecessor.accept().is_ok() && predecessor.accept().is_ok());
     assert_eq!(fixture.unaccepted.load(Ordering::Relaxed), 0);
 }
 
@@ -169,7 +230,7 @@ async fn a_unix_socket_that_clients_can_still_reach_is_closed_without_a_loss() {
     let listener = UnixListener::bind_addr(&address).expect("a free name");
     listener.set_nonblocking(true).expect("a socket");
     let listener = tokio::net::UnixListener::from_std(listener).expect("a socket");
-    let listener = ListeningSocket::Unix(listener);
+    let listener = ListeningSocket::Unix(Arc::new(listener));
     let _clients = [(); 3].map(|()| UnixStream::connect_addr(&address).expect("it listens"));
 
     fixture.accept_state().drain(&listener, Duration::ZERO).await;

@@ -7,7 +7,11 @@ use super::BindError;
 
 /// Places that this program has taken, each with its owner.
 #[derive(Default)]
-pub(crate) struct Taken(Vec<(Place, String)>);
+pub(crate) struct Taken {
+    places: Vec<(Place, String)>,
+    /// Number of the addresses that have one.
+    numbered: usize,
+}
 
 /// Place that a socket is bound to.
 #[derive(Clone)]
@@ -58,9 +62,15 @@ impl Place {
 }
 
 impl Taken {
+    /// Returns the number of the next address of the program.
+    pub(in crate::server) fn next_number(&mut self) -> usize {
+        self.numbered += 1;
+        self.numbered - 1
+    }
+
     /// Refuses a place that another of the program's addresses has.
     pub(super) fn check(&self, address: &str, place: &Place) -> Result<(), BindError> {
-        match self.0.iter().find(|(taken, _)| taken.meets(place)) {
+        match self.places.iter().find(|(taken, _)| taken.meets(place)) {
             Some((_, owner)) => Err(BindError::Malformed(format!(
                 "can't listen on {address}, which {owner} of this program takes; \
                  give each an address of its own"
@@ -70,7 +80,7 @@ impl Taken {
     }
 
     pub(super) fn add(&mut self, address: &str, setting: &str, place: Place) {
-        self.0.push((place, format!("{address} ({setting})")));
+        self.places.push((place, format!("{address} ({setting})")));
     }
 }
 

@@ -84,6 +84,18 @@ impl<'a> UnixAddress<'a> {
         }
     }
 
+    /// Returns the address with an absolute path: `unix:/run/app.sock` or `unix:@app`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the current folder is gone.
+    pub(super) fn name(&self) -> io::Result<String> {
+        Ok(match self.place {
+            UnixPlace::File(path) => address_of_file(&std::path::absolute(path)?),
+            UnixPlace::Abstract(name) => address_of_name(name),
+        })
+    }
+
     /// Binds a socket to the address. Replaces a file that was left behind.
     ///
     /// # Errors
@@ -117,6 +129,20 @@ impl<'a> UnixAddress<'a> {
         drop(lock);
         changed.transpose()?;
         Ok((socket, file))
+    }
+}
+
+impl UnixAddress<'_> {
+    /// Returns the file of the predecessor's socket at this address, which keeps it. A file that is
+    /// gone leaves a name.
+    pub(super) fn of_predecessor(&self) -> SocketFile {
+        match self.place {
+            UnixPlace::File(path) => {
+                let file = std::path::absolute(path).and_then(SocketFile::of);
+                file.unwrap_or_else(|_| SocketFile::of_program(address_of_file(path))).kept(true)
+            }
+            UnixPlace::Abstract(name) => SocketFile::none(name),
+        }
     }
 }
 
@@ -187,12 +213,14 @@ fn lock_folder(path: &Path) -> Option<File> {
     }
 }
 
-/// Name of a Unix socket, and its file if it has one. The file is removed when this is dropped,
-/// unless another process has replaced it.
+/// Address of a Unix socket, and its file if it has one. The file is removed when this is dropped,
+/// unless it is kept, or another process has replaced it.
 pub(in crate::server) struct SocketFile {
     name: String,
     /// Absolute path of the file, with its device and inode.
     file: Option<(PathBuf, (u64, u64))>,
+    /// Set if another process has the socket as well, to which the file belongs.
+    is_kept: bool,
     /// Descriptor of the file: as long as it is open, no other file gets the inode, even if the
     /// socket is closed and the file removed.
     #[cfg(target_os = "linux")]
@@ -208,8 +236,9 @@ impl SocketFile {
         };
         let identity = identity(&path)?;
         Ok(Self {
-            name: path.display().to_string(),
+            name: address_of_file(&path),
             file: Some((path, identity)),
+            is_kept: false,
             #[cfg(target_os = "linux")]
             _inode: Some(inode),
         })
@@ -217,17 +246,34 @@ impl SocketFile {
 
     /// Returns the name of a socket that has no file.
     fn none(name: &str) -> Self {
+        Self::of_program(address_of_name(name))
+    }
+
+    /// Returns the name of a socket with this address whose file, if it has one, stays.
+    pub(super) fn of_program(name: String) -> Self {
         Self {
-            name: format!("@{name}"),
+            name,
             file: None,
+            is_kept: false,
             #[cfg(target_os = "linux")]
             _inode: None,
         }
     }
 
-    /// Returns the path, or the abstract name with its `@`.
+    /// Returns the file, which is not removed if it is kept for another process.
+    pub(in crate::server) fn kept(mut self, is_kept: bool) -> Self {
+        self.is_kept = is_kept;
+        self
+    }
+
+    /// Returns the address: `unix:/run/app.sock` or `unix:@app`.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Leaves the file where it is.
+    pub(super) fn leave(mut self) {
+        self.file = None;
     }
 
     /// Makes the socket listen.
@@ -255,13 +301,23 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Some((path, _)) = &self.file {
+        if let Some((path, _)) = &self.file
+            && !self.is_kept
+        {
             let _lock = lock_folder(path);
             if self.is_in_place() {
                 let _ = std::fs::remove_file(path);
             }
         }
     }
+}
+
+fn address_of_file(path: &Path) -> String {
+    format!("unix:{}", path.display())
+}
+
+fn address_of_name(name: &str) -> String {
+    format!("unix:@{name}")
 }
 
 /// Returns the device and inode of the file at a path, which identify it under any name.

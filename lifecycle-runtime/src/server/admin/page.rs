@@ -21,6 +21,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/dom.js"),
     include_str!("page/run.js"),
     include_str!("page/feed.js"),
+    include_str!("page/changes.js"),
     include_str!("page/state.js"),
     include_str!("page/blame.js"),
     include_str!("page/gantt.js"),

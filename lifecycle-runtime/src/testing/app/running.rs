@@ -92,6 +92,7 @@ impl RunningApp {
                 serves,
                 ends_with_services,
                 is_interactive: false,
+                can_upgrade: false,
             },
             about: About::default(),
         };

@@ -16,17 +16,26 @@ const LIMIT: Duration = Duration::from_secs(90);
 const FREE_PORTS: [(&str, &str); 2] =
     [("LIFECYCLE_BIND", "127.0.0.1:0"), ("LIFECYCLE_ADMIN", "127.0.0.1:0")];
 
-/// Variables by which a program recognises the cluster that its tests run in, and then waits
-/// longer.
-const CLUSTER: [&str; 1] = ["KUBERNETES_SERVICE_HOST"];
+/// Variables of whatever has started the tests: by the first a program recognises a cluster, where
+/// it waits longer; by the others a service manager, which it would notify.
+const OF_TESTS: [&str; 6] = [
+    "KUBERNETES_SERVICE_HOST",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "FDSTORE",
+    "JOURNAL_STREAM",
+];
 
 /// Builder of a process under test: a [`std::process::Command`] with other defaults.
 ///
 /// - The server and the probes get free ports: `LIFECYCLE_BIND` and `LIFECYCLE_ADMIN` are
 ///   `127.0.0.1:0`. A program with several servers refuses `LIFECYCLE_BIND`; take it back by
 ///   [`env_remove`](Self::env_remove).
-/// - The environment is inherited, except for the other `LIFECYCLE_*` variables and
-///   `KUBERNETES_SERVICE_HOST`, which would delay each stop in tests that run in a cluster.
+/// - The environment is inherited, except for the other `LIFECYCLE_*` variables, for
+///   `KUBERNETES_SERVICE_HOST`, which would delay each stop in tests that run in a cluster, and for
+///   those of a service manager (`NOTIFY_SOCKET`, `WATCHDOG_USEC`, …), which the tests may run
+///   under.
 /// - Stdin, stdout and stderr are pipes. [`Child`] reads and writes them.
 ///
 /// ```no_run
@@ -187,7 +196,7 @@ impl From<std::process::Command> for Command {
         let is_set = |name: &OsStr| set.iter().any(|set| set == name);
         for (name, _) in std::env::vars_os() {
             let is_setting = name.as_encoded_bytes().starts_with(b"LIFECYCLE_");
-            if (is_setting || CLUSTER.iter().any(|of| name == *of)) && !is_set(&name) {
+            if (is_setting || OF_TESTS.iter().any(|of| name == *of)) && !is_set(&name) {
                 command.env_remove(name);
             }
         }

@@ -156,6 +156,14 @@ fn the_timeline_has_what_is_stalled_and_what_holds_it() {
     assert_eq!(stall["stalled"], format!("worker 0 of {url}"));
     assert!(stall["time"].as_f64().expect("a time") >= 1000.0, "{stall}");
     assert!(stall["holders"][0].as_str().expect("a text").starts_with("GET /block "), "{stall}");
+    assert_eq!(stall["part"], "runtime");
+    assert_eq!(stall["of"], json!({ "runtime": "worker", "number": 0, "url": url }));
+    assert!(stall["reason"].as_str().expect("a text").starts_with("blocked by GET /block "));
+    let readiness = &timeline["probes"]["readiness"];
+    assert_eq!((&readiness["path"], &readiness["passes"]), (&"/readyz".into(), &false.into()));
+    let reason = readiness["reason"].as_str().expect("a text");
+    assert!(reason.starts_with("all workers of "), "{reason}");
+    assert_eq!(timeline["probes"]["liveness"]["passes"], true);
     program.tell("block");
     client.response().expect("a response");
     wait_for(&mut program, "/timeline", |it| it["stalls"] == json!([]));
@@ -179,6 +187,16 @@ fn the_timeline_has_the_start_and_a_stop_in_progress() {
     assert_eq!(timeline["stop"]["cause"], "SIGTERM");
     assert_eq!(on_path(&timeline, "stop").last(), Some(&"close_db".into()));
     assert!(timeline["waiting_for"][0].as_str().expect("a text").starts_with("close_db "));
+    let wait = &timeline["waits"][0];
+    assert_eq!((&wait["kind"], &wait["hook"]), (&"hook".into(), &"admin::close_db".into()));
+    assert!(wait["running"].is_f64() && wait["text"] == timeline["waiting_for"][0], "{wait}");
+    // `withdraw` and `pump`, and not yet `close_db`.
+    let stop = &timeline["stop"];
+    assert_eq!((&stop["done"], &stop["total"]), (&2.into(), &3.into()));
+    assert_eq!(
+        (&stop["traffic"]["requests"]["cut"], &stop["exit_code"]),
+        (&json!([]), &json!(null))
+    );
     let hooks = timeline["hooks"].as_array().expect("a list");
     let close_db = hooks.iter().find(|hook| hook["name"] == "close_db").expect("a hook");
     assert_eq!((&close_db["ended"], &close_db["paths"]), (&Value::Null, &json!(["stop"])));

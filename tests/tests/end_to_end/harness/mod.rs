@@ -49,6 +49,18 @@ impl Program {
         });
     }
 
+    /// Waits for this many lines on stderr that contain this, and returns the last of these.
+    #[track_caller]
+    pub(crate) fn wait_for_nth(&mut self, text: &str, number: usize) -> String {
+        let mut found = None;
+        self.0.wait_until(&format!("`{text}` on stderr, {number} times"), |transcript| {
+            let mut lines = transcript.stderr().filter(|line| line.contains(text));
+            found = lines.nth(number - 1).map(str::to_owned);
+            found.is_some()
+        });
+        found.expect("it was waited for")
+    }
+
     /// Waits until a hook or a handler says this.
     #[track_caller]
     pub(crate) fn wait_until_said(&mut self, said: &str) {

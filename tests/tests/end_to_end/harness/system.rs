@@ -55,9 +55,40 @@ pub(crate) fn descriptors(process: Pid, limit: usize) -> usize {
     numbers.filter(|number| *number < limit).count()
 }
 
+/// Returns whether the process is there, even if it has ended and nobody has reaped it.
+pub(crate) fn is_there(process: Pid) -> bool {
+    nix::sys::signal::kill(process, None).is_ok()
+}
+
+/// Returns the processes that this one has started and that nobody has reaped.
+pub(crate) fn children(process: Pid) -> Vec<Pid> {
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_child = |id: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // The parent is the second field behind the name, which is in parentheses.
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+        parent == Some(&process.to_string())
+    };
+    ids.filter(is_child).map(Pid::from_raw).collect()
+}
+
 /// Returns the first process that this one has started and that still runs.
 pub(crate) fn child(process: Pid) -> Option<Pid> {
     let children = folder(process).join(format!("task/{process}/children"));
     let first = fs::read_to_string(children).ok()?.split_whitespace().next()?.parse().ok()?;
     Some(Pid::from_raw(first))
+}
+
+/// Returns whether the process runs: it is there and has not ended, even if nobody has reaped it.
+pub(crate) fn is_running(process: Pid) -> bool {
+    let stat = fs::read_to_string(folder(process).join("stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with(['Z', 'X']))
+}
+
+/// Returns what the descriptors of the process lead to, as in `socket:[4711]`.
+pub(crate) fn open_files(process: Pid) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder(process).join("fd")) else { return Vec::new() };
+    let files = entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    files.map(|file| file.display().to_string()).collect()
 }

@@ -68,6 +68,17 @@ impl Load {
         }
     }
 
+    /// Returns the number of streams that have been answered.
+    pub(crate) fn answered(&self) -> usize {
+        self.shared.answered.load(Ordering::SeqCst)
+    }
+
+    /// Checks that no client has been refused so far, or has given up for another reason.
+    #[track_caller]
+    pub(crate) fn expect_all_at_work(&self) {
+        assert!(!self.connections.iter().any(JoinHandle::is_finished), "a client was refused");
+    }
+
     /// Waits until every client has been refused.
     pub(crate) async fn end(mut self) -> Outcome {
         let mut all = Outcome::default();

@@ -66,6 +66,12 @@ fn is_there() -> Checked {
     Ok(())
 }
 
+#[on_startup(exclusive = true)]
+fn lock() {}
+
+#[service(exclusive = false, after = [lock])]
+async fn single() {}
+
 #[on_signal(SIGHUP)]
 async fn reload(db: Dep<db>) -> io::Result<()> {
     assert_eq!(*db, 4);
@@ -84,10 +90,13 @@ fn main() {
     is_alive();
     let _there = is_there();
     report();
+    lock();
     on_a_thread(Stop::never());
     let _futures = (outbox(Dep::new(4), Stop::never()), ping(Dep::new(4)), reload(Dep::new(4)));
     for (hook, kind) in [
         (plain::META, Kind::Service),
+        (lock::META, Kind::Startup),
+        (single::META, Kind::Service),
         (outbox::META, Kind::Service),
         (ping::META, Kind::HealthCheck),
         (is_alive::META, Kind::HealthCheck),

@@ -134,7 +134,7 @@ fn what_a_stop_waits_for_is_a_list_that_ends() {
 fn lines_that_were_left_out_are_an_object_or_have_a_time_too() {
     for format in [ConsoleFormat::Json, ConsoleFormat::Time] {
         let pipe = Pipe::default();
-        let console = Console::to(pipe.clone(), Style { format, colour: false });
+        let console = Console::to(pipe.clone(), Style { format, ..Style::default() });
         (0..10_000).for_each(|number| console.say(&format!("line {number}")));
         pipe.read();
         console.flush(Duration::from_secs(60));
@@ -157,6 +157,23 @@ fn each_line_of_a_text_has_its_time() {
     let lines = lines();
     let lines: Vec<_> = lines.iter().map(|line| behind_time(line)).collect();
     assert_eq!(lines, [" lifecycle: ready for 2 s, running:", " lifecycle:   pump"]);
+}
+
+#[test]
+fn each_line_of_a_text_has_its_priority_in_the_journal() {
+    for (format, expected) in [
+        (ConsoleFormat::Live, "<6>lifecycle: one\n<6>lifecycle: two\n<3>lifecycle: three\n"),
+        (ConsoleFormat::Json, "{"),
+    ] {
+        let pipe = Pipe::default();
+        let style = Style { format, priorities: true, ..Style::default() };
+        let console = Console::to(pipe.clone(), style);
+        console.say("one\ntwo");
+        console.complain("three");
+        pipe.read();
+        console.flush(Duration::from_secs(60));
+        assert!(pipe.written().starts_with(expected), "{}", pipe.written());
+    }
 }
 
 #[test]

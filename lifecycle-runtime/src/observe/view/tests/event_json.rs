@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::millis;
 use crate::event::{
     Event, Outcome, Probe, RequestInfo, RequestPanic, RuntimeName, ScaledLimit, ServiceState,
-    StalledPart, StartFailure, State, StopCause, Traffic, Wait,
+    StalledPart, StartFailure, State, StopCause, Traffic, UpgradeError, Wait,
 };
 use crate::observe::view::event_json;
 use crate::plan::sample;
@@ -62,6 +62,10 @@ fn the_fields_of_each_event_stay_as_they_are() {
         Event::StartInterrupted { cause: cause.clone() },
         Event::StopRepeated { signal: "SIGINT", is_hurried: true },
         Event::LateFailure { error: "the disk is full".to_owned() },
+        Event::UpgradeBegun { program: "/usr/bin/shop".into() },
+        Event::UpgradeFailed { error: UpgradeError::UnderWay },
+        Event::Upgraded { successor: 4_711 },
+        Event::TookOver { predecessor: 4_710 },
         Event::StopBegun { cause, grace: millis(25_000), requests: Some(millis(12_000)) },
         Event::Hurried,
         Event::Waiting { on: vec![Wait::Connections { count: 2 }] },

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::sample_health;
 use crate::event::{Event, Observer, Outcome, ServiceState, State, StopCause};
 use crate::hook::id::HookId;
+use crate::hook::stop::Progress;
 use crate::hook::{
     Dependencies, Dependency, DependencySource, HookMeta, Kind, Policy, ServicePolicy,
 };
@@ -80,7 +83,10 @@ fn many_hooks_are_shown() {
     let stalls = StallTracker::new(StallLimits::default());
     let live = Live::new(recorder.clone(), checks.clone(), stalls.clone());
     let (events, about, began) = (EventLog::new(), About::default(), Instant::now());
-    let view = RunView::new(Shown { plan, recorder, checks, stalls, live, events, about, began });
+    let (_sender, progress) = watch::channel(Progress::default());
+    let health = sample_health(progress);
+    let view =
+        RunView::new(Shown { plan, recorder, checks, health, stalls, live, events, about, began });
     let count = |document: &str, list: &str| {
         let document: Value = serde_json::from_str(document).expect("JSON");
         document[list].as_array().expect("a list").len() as u64
@@ -88,5 +94,6 @@ fn many_hooks_are_shown() {
     assert_eq!(count(&view.plan(), "hooks"), MANY);
     assert_eq!(count(&view.timeline(), "hooks"), MANY);
     assert_eq!(count(&view.timeline(), "waiting_for"), MANY / 2);
+    assert_eq!(count(&view.timeline(), "waits"), MANY / 2);
     assert_eq!(count(&view.services(), "services"), MANY / 2);
 }

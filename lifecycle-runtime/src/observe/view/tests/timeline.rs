@@ -4,15 +4,33 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::millis;
-use crate::event::{Event, Observer, Outcome, ServiceState, State, StopCause, Traffic};
+use tokio::sync::watch;
+
+use super::{millis, sample_health};
+use crate::event::{
+    Event, HookFailure, Observer, Outcome, RequestInfo, RuntimeName, ServiceState, StalledPart,
+    State, StopCause, Traffic, Wait,
+};
+use crate::hook::stop::Progress;
 use crate::hook::{HookMeta, Phase};
 use crate::observe::report::Recorder;
+use crate::observe::view::live_facts::{LiveFacts, ProbesJson, StallJson};
 use crate::observe::view::timeline::{PhasePaths, TimelineJson};
 use crate::plan::{Plan, sample};
 
 const PLAN: &str = "start db; service pump needs db; ready announce; drain withdraw; \
                     stop close of db; stop flush needs db; stop audit needs lost; start lost";
+
+/// Returns facts of the moment, in a process that is ready.
+fn facts(waits: Vec<Wait>, stalls: Vec<Stall>) -> LiveFacts {
+    let progress = Progress { state: State::Ready, has_started: true, ..Progress::default() };
+    let (_sender, progress) = watch::channel(progress);
+    let stalls = stalls.into_iter().map(StallJson::of).collect();
+    LiveFacts { waits, stalls, probes: ProbesJson::of(&sample_health(progress)) }
+}
+
+/// Part of a process that is stalled, for how long, and by what.
+type Stall = (StalledPart, Duration, Vec<Wait>);
 
 /// Run that is recorded event by event.
 struct Recorded {
@@ -47,8 +65,12 @@ impl Recorded {
 
     fn timeline(&self, now: u64) -> Value {
         let record = self.recorder.so_far();
-        let (over, waits) = (PhasePaths::default(), vec!["flush 1 s".into()]);
-        let timeline = TimelineJson::of(&self.plan, record, &over, waits, Vec::new(), millis(now));
+        let running = self.recorder.running().into_iter();
+        let waits = running
+            .map(|(hook, since)| Wait::Hook { hook, running: millis(now).saturating_sub(since) })
+            .collect();
+        let (over, facts) = (PhasePaths::default(), facts(waits, Vec::new()));
+        let timeline = TimelineJson::of(&self.plan, record, &over, facts, millis(now));
         serde_json::to_value(timeline).expect("plain values")
     }
 }
@@ -143,8 +165,105 @@ fn the_path_of_a_phase_that_is_over_is_the_executors() {
     over.add(Phase::Drain, Vec::new());
     let record = run.recorder.so_far();
     let timeline =
-        TimelineJson::of(&run.plan, record, &over, Vec::new(), Vec::new(), millis(1_000));
+        TimelineJson::of(&run.plan, record, &over, facts(Vec::new(), Vec::new()), millis(1_000));
     let path =
         serde_json::to_value(timeline).expect("plain values")["stop"]["critical_path"].take();
     assert_eq!(path, json!([{ "hook": "app::flush", "name": "flush", "took": 100.0 }]));
+}
+
+#[test]
+fn each_kind_of_wait_has_fields_of_its_own_beside_its_text() {
+    let run = stopping();
+    let (hook, pump) = (run.hook("db"), run.hook("pump"));
+    let running = millis(4_200);
+    let request = RequestInfo { method: "GET".into(), path: "/report".to_owned(), running };
+    let longest = vec![request];
+    let outcome = Outcome::Failed { error: "no route".to_owned() };
+    let last_error = Some(HookFailure { outcome, last_run: None });
+    let state = ServiceState::Starting;
+    let waits = vec![
+        Wait::Hook { hook, running },
+        Wait::Service { hook: pump, state, running, last_error },
+        Wait::Requests { count: 7, longest: longest.clone() },
+        Wait::Tasks { count: 1, longest },
+        Wait::Connections { count: 3 },
+        Wait::BlockedWorkers { count: 1 },
+        Wait::BlockingPools { count: 1 },
+        Wait::Apps { count: 2 },
+        Wait::DrainDelay { left: millis(500) },
+        Wait::Value { hook, others: 2 },
+        Wait::Observers { running },
+        Wait::Publication { running },
+    ];
+    let facts = facts(waits, Vec::new());
+    let record = run.recorder.so_far();
+    let timeline =
+        TimelineJson::of(&run.plan, record, &PhasePaths::default(), facts, millis(2_600));
+    let timeline = serde_json::to_value(timeline).expect("plain values");
+    let lines = |list: &str| {
+        let list = timeline[list].as_array().expect("a list").iter();
+        list.map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(format!("{}\n\n{}", lines("waits"), lines("waiting_for")));
+    let document = include_str!("../../../../docs/admin.md");
+    for wait in timeline["waits"].as_array().expect("a list") {
+        for field in wait.as_object().expect("an object").keys() {
+            assert!(document.contains(&format!("`{field}`")), "{field}");
+        }
+        let kind = wait["kind"].as_str().expect("a kind");
+        assert!(document.contains(&format!("`{kind}`")), "{kind}");
+    }
+}
+
+#[test]
+fn a_stall_has_its_part_and_the_text_of_the_console() {
+    let hook = stopping().hook("pump");
+    let url = "http://127.0.0.1:8080".to_owned();
+    let worker = RuntimeName::Worker { number: 1, url };
+    let holder = || vec![Wait::Hook { hook, running: millis(5_200) }];
+    let stalls = [
+        (StalledPart::Runtime(RuntimeName::Hooks), holder()),
+        (StalledPart::Runtime(worker.clone()), Vec::new()),
+        (StalledPart::BlockingPool(worker), Vec::new()),
+    ];
+    let lines = stalls.map(|(part, holders)| {
+        let stall = StallJson::of((part, millis(5_000), holders));
+        serde_json::to_string_pretty(&stall).expect("plain values")
+    });
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn a_stop_that_is_over_has_its_traffic_and_the_exit_code_of_the_run() {
+    let run = stopping();
+    let timeline = run.timeline(2_600);
+    assert_eq!(timeline["stop"]["exit_code"], Value::Null);
+    assert_eq!(timeline["stop"]["traffic"]["requests"]["finished"], 0);
+    run.at(2_600, &Event::State(State::Stopped));
+    assert_eq!(run.timeline(2_700)["stop"]["exit_code"], 0);
+    let (hook, outcome) = (run.hook("close"), Outcome::Blocked);
+    run.at(2_700, &Event::HookEnded { hook, outcome, took: Duration::ZERO });
+    assert_eq!(run.timeline(2_800)["stop"]["exit_code"], 3);
+}
+
+#[test]
+fn steps_are_counted_as_on_a_terminal() {
+    let timeline = stopping().timeline(2_600);
+    let counts = |of: &str| (timeline[of]["done"].clone(), timeline[of]["total"].clone());
+    // `db`, `pump` and `announce` of those and `lost`; `withdraw`, `pump` and `audit` of those,
+    // `flush` and `close`.
+    assert_eq!(counts("start"), (json!(3), json!(4)));
+    assert_eq!(counts("stop"), (json!(3), json!(5)));
+}
+
+#[test]
+fn a_hook_that_recurs_has_the_outcome_of_its_last_run() {
+    let run = Recorded::new("signal reload");
+    let failed = Outcome::Failed { error: "no file".to_owned() };
+    run.runs("reload", 0, 10, failed);
+    let outcome = |run: &Recorded| run.timeline(50)["recurring"][0]["last_outcome"].take();
+    assert_eq!(outcome(&run), json!({ "result": "failed", "error": "no file" }));
+    run.runs("reload", 20, 30, Outcome::Succeeded);
+    assert_eq!(outcome(&run), json!({ "result": "succeeded" }));
+    assert_eq!(run.timeline(50)["recurring"][0]["last_error"], "failed: no file");
 }

@@ -221,7 +221,8 @@ fn what_is_wrong_with_a_value_is_said_once() {
     let error = check(&[("LIFECYCLE_PLAN", "xml")]).expect_err("no format");
     assert_eq!(
         error,
-        "LIFECYCLE_PLAN=xml: unknown format; expected text, snapshot, mermaid, dot or json"
+        "LIFECYCLE_PLAN=xml: unknown format; expected text, snapshot, mermaid, dot, json, \
+         kubernetes, compose, systemd or dockerfile"
     );
 }
 

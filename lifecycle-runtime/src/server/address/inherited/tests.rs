@@ -54,3 +54,27 @@ fn what_is_for_another_process_is_told_by_both_numbers() {
     check("pid=6", "3", Err("LISTEN_FDS is not set"));
     check("fds=x", "3", Err("LISTEN_FDS=x is no number"));
 }
+
+/// Checks the line about listeners that were taken by their numbers, with these names.
+#[track_caller]
+fn check_swappable(names: &str, taken: &[(usize, &str)], expected: Option<&str>) {
+    let names = (!names.is_empty()).then(|| names.to_owned());
+    let variables = ParentVariables { names, ..ParentVariables::default() };
+    let taken: Vec<_> =
+        taken.iter().map(|(place, address)| (*place, (*address).to_owned())).collect();
+    assert_eq!(variables.swappable(&taken).as_deref(), expected);
+}
+
+#[test]
+fn listeners_of_several_units_that_are_taken_by_number_are_told_with_their_names() {
+    let both = [(0, "127.0.0.1:80"), (1, "unix:/run/admin")];
+    let line = "fd:3 is `web` (127.0.0.1:80), fd:4 is `admin` (unix:/run/admin): another start may \
+                have another order; take listeners by name: fd:admin, fd:web";
+    check_swappable("web:admin", &both, Some(line));
+    check_swappable("web:web", &both, None);
+    check_swappable("", &both, None);
+    // One of them that is taken by its name is in nobody's place.
+    check_swappable("web:admin", &[], None);
+    // What the service manager keeps for an address is found by that.
+    check_swappable("web:lifecycle-stored-127.0.0.1%3A9000", &both[..1], None);
+}

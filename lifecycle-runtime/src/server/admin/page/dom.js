@@ -88,14 +88,16 @@ const byId = id => document.getElementById(id);
 
 // Texts.
 
+/** Returns a duration as the console writes it, and one of hours in hours: each limit is where the
+ * unit below would round up to the next one. */
 function duration(ms) {
     if (ms == null) return "–";
-    if (ms <= 0) return "0 s";
-    if (ms < 1) return `${Math.round(ms * 1000)} µs`;
-    if (ms < 10) return `${ms.toFixed(1)} ms`;
-    if (ms < 1000) return `${Math.round(ms)} ms`;
-    if (ms < 60_000) return `${+(ms / 1000).toFixed(1)} s`;
-    const seconds = Math.floor(ms / 1000);
+    const time = Math.max(ms, 0);
+    if (time < 0.9995) return `${(time * 1000).toFixed(0)} µs`;
+    if (time < 9.95) return `${time.toFixed(1)} ms`;
+    if (time < 999.5) return `${time.toFixed(0)} ms`;
+    if (time < 59_950) return `${(time / 1000).toFixed(1)} s`.replace(".0 s", " s");
+    const seconds = Math.round(time / 1000);
     const parts = [
         [Math.floor(seconds / 86_400), "d"],
         [Math.floor(seconds / 3600) % 24, "h"],
@@ -111,7 +113,14 @@ function plural(count, noun, nouns = `${noun}s`) {
     return `${count.toLocaleString("en")} ${count === 1 ? noun : nouns}`;
 }
 
-const timeOfDay = date => date.toLocaleTimeString("en-GB");
+/** Returns a time of day, with its date if that is not today's. */
+function timeText(date) {
+    const time = date.toLocaleTimeString("en-GB");
+    if (date.toDateString() === new Date().toDateString()) return time;
+    const [month, day] = [date.getMonth() + 1, date.getDate()].map(part =>
+        String(part).padStart(2, "0"));
+    return `${date.getFullYear()}-${month}-${day} ${time}`;
+}
 
 function shortened(text, length) {
     return text.length > length ? `${text.slice(0, length)}…` : text;
@@ -127,7 +136,7 @@ function tickingText(moment, direction) {
     const now = clock();
     const time = direction === "since" ? now - moment : moment - now;
     // One digit, even if it is a zero, as the width would change otherwise.
-    return time < 60_000 ? `${(Math.max(time, 0) / 1000).toFixed(1)} s` : duration(time);
+    return time < 59_950 ? `${(Math.max(time, 0) / 1000).toFixed(1)} s` : duration(time);
 }
 
 function tick() {

@@ -10,7 +10,7 @@ const [PAUSE, PAUSE_HIDDEN] = [1000, 15_000];
 const [SHARE, LONGEST] = [2, 5000];
 /** Shortest time between two looks that events ask for. */
 const PAUSE_AFTER_EVENT = 150;
-/** An answer that takes longer does not come any more. */
+/** An answer of which nothing has come for longer does not come any more. */
 const PATIENCE = 5000;
 const [EVENTS_KEPT, SAMPLES_OVER] = [500, 120_000];
 /** Number of events that may be newer than a document that is on its way. */
@@ -27,6 +27,10 @@ const feed = {
     /** Set if the next look has to ask whose run it is. */
     mustMeet: true,
     source: null,
+    /** Set while the stream of events is open. */
+    isFollowed: false,
+    /** Number of messages about the stream. */
+    notes: 0,
     /** Last events of the run of the picture. */
     recent: [],
     /** Id of the last event: which run, and its number in that. */
@@ -39,16 +43,48 @@ const feed = {
 class NoAnswer extends Error {}
 
 async function get(name) {
+    const patience = new Patience();
     try {
-        const signal = AbortSignal.timeout(PATIENCE);
+        const { signal } = patience.controller;
         const response = await fetch(name, { cache: "no-store", signal });
-        if (response.ok) return await response.json();
-        const reason = shortened((await response.text()).trim(), 300);
-        throw new NoAnswer(`it answers ${response.status}: ${reason}`);
+        const text = await textOf(response, patience);
+        if (response.ok) return JSON.parse(text);
+        throw new NoAnswer(`it answers ${response.status}: ${shortened(text.trim(), 300)}`);
     } catch (error) {
         if (error instanceof NoAnswer) throw error;
-        throw new NoAnswer(error.name === "TimeoutError"
-            ? `no answer in ${PATIENCE / 1000} s` : "nobody answers");
+        throw new NoAnswer(patience.isOver ? `no answer in ${PATIENCE / 1000} s`
+            : "nobody answers");
+    } finally {
+        clearTimeout(patience.timer);
+    }
+}
+
+/** Time that an answer has until its head comes, and then until each next part: a large document
+ * over a slow line takes as long as it takes. */
+class Patience {
+    constructor() {
+        this.controller = new AbortController();
+        this.isOver = false;
+        this.renew();
+    }
+
+    renew() {
+        clearTimeout(this.timer);
+        this.timer = setTimeout(() => {
+            this.isOver = true;
+            this.controller.abort();
+        }, PATIENCE);
+    }
+}
+
+async function textOf(response, patience) {
+    const [reader, decoder] = [response.body.getReader(), new TextDecoder()];
+    let text = "";
+    for (;;) {
+        patience.renew();
+        const { done, value } = await reader.read();
+        if (done) return text + decoder.decode();
+        text += decoder.decode(value, { stream: true });
     }
 }
 
@@ -110,8 +146,8 @@ const meet = () => Promise.all(["info", "plan"].map(get));
 function begin([info, plan]) {
     const id = `${info.pid} ${info.started_at}`;
     if (run.id !== null && run.id !== id) {
-        const { info: { pid }, seenAt } = run;
-        run.before = { pid, seenAt, state: stateOfRun() };
+        const { info: { pid, started_at: startedAt }, seenAt } = run;
+        run.before = { pid, startedAt, seenAt, state: stateOfRun() };
         Object.assign(run, { timeline: null, samples: [] });
         feed.recent = [];
         // Events of the new run may have come before its documents.
@@ -143,18 +179,43 @@ function follow() {
     feed.source?.close();
     const source = new EventSource("events");
     feed.source = source;
+    source.onopen = () => followed(true);
     source.onmessage = message => {
         const event = JSON.parse(message.data);
         if (event.event === "other_run") {
             feed.mustMeet = true;
-        } else if (event.at !== undefined && isNew(message.lastEventId)) {
+        } else if (event.at === undefined) {
+            noted(event);
+        } else if (isNew(message.lastEventId)) {
             happened(event, message.lastEventId);
         }
-        soon();
+        if (!isRunOfCheck(event)) soon();
     };
     // The browser comes again by itself, unless the answer was an error.
-    source.onerror = () => soon();
+    source.onerror = () => {
+        followed(false);
+        soon();
+    };
 }
+
+/** Notes whether events come. */
+function followed(isFollowed) {
+    feed.isFollowed = isFollowed;
+    renderHead();
+}
+
+/** Notes a message about the stream itself. */
+function noted(event) {
+    if (!["missed", "closed"].includes(event.event)) return;
+    feed.notes += 1;
+    run.events.unshift({ id: `note ${feed.notes}`, at: clock(), event: event.event,
+        text: eventText(event), status: eventStatus(event) });
+}
+
+/** Returns whether an event is about one run of a health check: a change has an event of its
+ * own, and nobody wants to read of each run. */
+const isRunOfCheck = ({ event, kind }) => kind === "health_check"
+    && ["hook_started", "hook_ended"].includes(event);
 
 /** Returns whether an event comes for the first time: a new stream begins with old ones. */
 function isNew(id) {
@@ -177,38 +238,11 @@ function happened(event, id) {
         feed.recent.push(event);
         if (feed.recent.length > RECENT) feed.recent.shift();
     }
-    // Nobody wants to read of each run of a health check: a change is an event of its own.
-    const isRun = ["hook_started", "hook_ended"].includes(event.event);
-    if (event.kind === "health_check" && isRun) return;
+    if (isRunOfCheck(event)) return;
     const text = shortened(eventText(event), 1000);
     run.events.unshift({ id, at: event.at, event: event.event, hook: event.hook, text,
         status: eventStatus(event) });
     run.events.length = Math.min(run.events.length, EVENTS_KEPT);
-}
-
-/** Carries an event into the picture, as the process may be gone before the next look. */
-function apply(event) {
-    const { timeline } = run;
-    if (!timeline || event.at <= timeline.now) return;
-    const { at, hook, name, kind } = event;
-    const entry = timeline.hooks.find(other => other.hook === hook && !other.is_drop);
-    if (event.event === "state") {
-        Object.assign(timeline, { state: event.state, since: at });
-        if (event.state === "stopped" && timeline.stop) timeline.stop.ended = at;
-    } else if (event.event === "stop_begun") {
-        timeline.stop ??= { began: at, ended: null, deadline: at + event.grace,
-            cause: event.cause, hurried: false, critical_path: [] };
-    } else if (event.event === "hook_started" && !entry && kind !== "health_check") {
-        timeline.hooks.push({ hook, name, kind, began: at, ended: null, outcome: null,
-            error: null, is_drop: false, paths: [] });
-    } else if (event.event === "service" && event.state === "stopping" && entry) {
-        entry.told_to_stop ??= at;
-    } else if (event.event === "hook_ended" && entry) {
-        entry.outcome = { result: event.result };
-        entry.ended = at;
-        if (event.result !== "succeeded") entry.error ??= event.error ?? words(event.result);
-    }
-    if (run.link === "lost") run.stoodAt = Math.max(run.stoodAt, event.at);
 }
 
 /** Looks soon, however many events ask for it. */
@@ -228,6 +262,7 @@ document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
         feed.source?.close();
         feed.source = null;
+        feed.isFollowed = false;
         return;
     }
     look();

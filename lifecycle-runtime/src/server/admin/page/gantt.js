@@ -36,7 +36,9 @@ function requestsBar() {
     const drained = run.events.find(event => event.event === "drained");
     const name = "requests and connections";
     if (drained) {
-        return [{ key: "requests", name, began: stop.began, ended: drained.at, status: "ok" }];
+        const isCut = stop.traffic?.requests.cut.length > 0;
+        return [{ key: "requests", name, began: stop.began, ended: drained.at,
+            status: isCut ? "bad" : "ok" }];
     }
     const isOpen = stateOfRun() === "draining" && run.connections.servers.length > 0;
     return isOpen ? [{ key: "requests", name, began: stop.began, ended: null, status: "run" }] : [];
@@ -46,11 +48,9 @@ function requestsBar() {
  * path, and what took longest. */
 function chosen(bars, most) {
     if (bars.length <= most) return bars;
-    const weight = bar => bar.ended == null ? 3e15 : bar.status === "bad" ? 2e15
-        : bar.isCritical ? 1e15 : 0;
     const took = bar => (bar.ended ?? clock()) - bar.began;
-    const heavy = [...bars].sort((a, b) => weight(b) + took(b) - weight(a) - took(a));
-    const kept = new Set(heavy.slice(0, most));
+    const weight = bar => 1e15 * urgency(bar.status, bar.isCritical) + took(bar);
+    const kept = new Set(heaviest(bars, most, weight));
     return bars.filter(bar => kept.has(bar));
 }
 
@@ -63,8 +63,8 @@ function renderGantt(phase, most = ROWS) {
 /** Returns the stop as a chart as long as it may take at worst, by the plan. */
 function renderPlannedStop() {
     const bars = run.plan.time_table.map(({ what, hook, from_ms: began, to_ms: ended }, place) => ({
-        key: `${place}`, hook: run.hooks.get(hook), name: what.split(", ", 1)[0], title: what,
-        began, ended, isCritical: false, status: "wait",
+        key: `${place}`, hook: run.hooks.get(hook), name: run.hooks.get(hook)?.name ?? what,
+        title: what, began, ended, isCritical: false, status: "wait",
     }));
     const end = bars.reduce((last, bar) => Math.max(last, bar.ended), setting("grace") ?? 0);
     return charted("planned", bars, ROWS, [0, end], false);
@@ -101,7 +101,7 @@ function renderBar(bar, percent, now) {
         el("span", { class: "name", role: "rowheader" }, mark(bar.status),
             bar.hook ? hookButton(bar.hook.path, bar.name) : el("span", {}, bar.name)),
         el("span", { class: "track", role: "cell",
-            title: bar.title ?? `${bar.name}: from ${duration(bar.began)} for ${took}`
+            title: bar.title ?? `${bar.name}: from ${momentText(bar.began)} for ${took}`
                 + (bar.isCritical ? ", on the critical path" : "") },
             el("span", { class: `span ${bar.status}`,
                 style: { left: percent(bar.began), width } }),

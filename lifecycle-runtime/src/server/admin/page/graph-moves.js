@@ -26,9 +26,38 @@ function fit(isForced) {
     ];
     graph.view = { scale, x: width / 2 - at[0] * scale, y: height / 2 - at[1] * scale };
     moved();
+    graph.isFitted = true;
+}
+
+/** Returns where somebody is in the graph: the step, its place in the window, and the focus. */
+function placeInGraph() {
+    const focused = graph.nodes.find(({ node }) => node === document.activeElement);
+    const at = focused ?? graph.nodes[graph.at];
+    if (!at || !graph.view) return null;
+    const { scale, x, y } = graph.view;
+    return { label: at.step.label, x: at.x * scale + x, y: at.y * scale + y,
+        isFitted: graph.isFitted, hasFocus: focused !== undefined };
+}
+
+/** Brings the view back to where somebody was, in a graph that was built anew. */
+function goBack({ label, x, y, isFitted, hasFocus }) {
+    const next = graph.nodes.find(({ step }) => step.label === label);
+    if (!next) {
+        if (hasFocus) graph.nodes[0]?.node.focus({ preventScroll: true });
+        return fit();
+    }
+    graph.nodes[graph.at].node.setAttribute("tabindex", "-1");
+    next.node.setAttribute("tabindex", "0");
+    graph.at = next.number;
+    const { view } = graph;
+    [view.x, view.y] = [x - next.x * view.scale, y - next.y * view.scale];
+    moved();
+    graph.isFitted = isFitted;
+    if (hasFocus) next.node.focus({ preventScroll: true });
 }
 
 function moved() {
+    graph.isFitted = false;
     const { scale, x, y } = graph.view;
     graph.layer.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
     graph.svg.classList.toggle("far", scale < 0.35);

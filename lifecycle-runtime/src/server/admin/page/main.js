@@ -116,7 +116,7 @@ document.addEventListener("keydown", event => {
 document.addEventListener("input", event => {
     if (event.target.id !== "graph-search") return;
     graph.search = event.target.value;
-    drawGraph();
+    render();
 });
 
 document.addEventListener("focusin", lit);
@@ -130,9 +130,9 @@ addEventListener("hashchange", render);
 let width = innerWidth;
 addEventListener("resize", () => {
     // A phone changes the height of its window when somebody scrolls.
-    if (width !== innerWidth) {
-        graph.shown = null;
-        drawGraph();
+    if (width !== innerWidth && byId("graph")) {
+        sized(byId("graph"));
+        if (graph.isFitted) fit();
     }
     width = innerWidth;
 });

@@ -32,7 +32,7 @@ function renderPanel() {
         errorOf(hook) && el("p", { class: "error", id: "last-error" }, errorOf(hook)),
         el("dl", {}, factsOf(hook).map(([name, value]) => el("div", { "data-key": name },
             el("dt", {}, name), el("dd", {}, value)))),
-        hook.check && [el("h3", {}, "History"), historyOf(hook.check)],
+        hook.check && [el("h3", {}, "History"), historyOf(hook.check), resultsOf(hook.check)],
         names("Needs", plan.needs),
         names("Runs before", plan.before),
         names("Used by", [...run.hooks.values()].filter(other =>
@@ -51,8 +51,8 @@ function factsOf(hook) {
             : [duration(span.ended - span.began)];
         const isOn = time.paths.includes(phase);
         add(phase === "start" ? "In the start" : "In the stop",
-            [...took, `, from ${duration(span.began)}`, isOn && el("strong", { class: "critical" },
-                " ◆ critical path")]);
+            [...took, `, from ${momentText(span.began)}`,
+                isOn && el("strong", { class: "critical" }, " ◆ critical path")]);
     }
     add("Outcome", time?.outcome && words(time.outcome.result));
     add("Timeout", plan.timeout_ms != null && duration(plan.timeout_ms));
@@ -73,7 +73,7 @@ function factsOf(hook) {
     if (check) {
         add("Kind of check", check.kind);
         add("Every", duration(check.interval));
-        add("Failures in a row", `${check.failures}, ${check.limit} count`);
+        add("Failures in a row", `${check.failures}; it fails after ${check.limit}`);
     }
     if (recurring) add("Runs", `${recurring.runs}, ${recurring.failures} failed`);
     return facts.filter(([, value]) => value !== false);

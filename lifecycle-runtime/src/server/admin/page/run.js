@@ -26,7 +26,6 @@ const run = {
     /** The picture stands still at this moment, once nobody answers any more. */
     stoodAt: null,
     hooks: new Map(),
-    named: new Map(),
 };
 
 /** Returns the time since the beginning of the run, which stands still with the picture. */
@@ -57,7 +56,14 @@ function index() {
     add(run.services?.services, "service");
     add(run.checks?.checks, "check");
     run.hooks = hooks;
-    run.named = new Map([...hooks.values()].map(hook => [hook.name, hook]));
+}
+
+/** Returns a moment of the run as a time of day; in its first minute as the time since its
+ * beginning, with as many digits as its neighbours in a list have. */
+function momentText(at) {
+    const began = Date.parse(run.info?.started_at ?? "");
+    if (at >= 60_000 && !Number.isNaN(began)) return timeText(new Date(began + at));
+    return at >= 1000 && at < 59_950 ? `${(at / 1000).toFixed(1)} s` : duration(at);
 }
 
 /** Statuses: their mark, which tells them apart without colour, and their word. */
@@ -100,7 +106,9 @@ function statusOf(hook) {
     if (hook.check) return statusOfCheck(hook.check);
     if (hook.recurring) {
         if (hook.recurring.running_since != null) return "run";
-        return hook.recurring.last_error ? "warn" : "ok";
+        const { last_outcome: outcome } = hook.recurring;
+        if (!outcome) return "wait";
+        return statusOfOutcome(outcome) === "bad" ? "warn" : statusOfOutcome(outcome);
     }
     if (!hook.time) return "wait";
     return hook.time.began == null && !hook.time.outcome
@@ -117,6 +125,13 @@ function statusInPhase(hook, phase) {
     }
     if (time.ended != null) return statusOfOutcome(time.outcome);
     return time.told_to_stop == null ? "wait" : "run";
+}
+
+/** Returns the status of a hook as a step of the graph: once the run is ready, nobody asks any more
+ * how a service became ready, if it is no longer. */
+function statusInGraph(hook, phase) {
+    return hook.service && phase === "start" && stateOfRun() === "ready"
+        ? statusOf(hook) : statusInPhase(hook, phase);
 }
 
 /** Returns the beginning and the end of a hook in the start or in the stop, if it has begun. */
@@ -140,6 +155,40 @@ function spanIn(hook, phase) {
 function errorOf(hook) {
     return hook.time?.error ?? hook.drop?.error ?? hook.service?.last_error
         ?? hook.check?.last_error ?? hook.recurring?.last_error ?? null;
+}
+
+/** Returns the hooks that failed once and for all, and those whose value could not be dropped. */
+const failedHooks = () => [...run.hooks.values()].filter(({ time, drop }) =>
+    drop || (time?.outcome && statusOfOutcome(time.outcome) === "bad"));
+
+/** Returns whether a run that is over was clean: by its exit code, or by what is known of it, as
+ * the process may be gone before it could be asked. */
+function isCleanRun() {
+    const { start, stop, hooks } = run.timeline;
+    if (start.error || !stop) return false;
+    if (stop.exit_code != null) return stop.exit_code === 0;
+    const counts = ({ hook, is_drop, outcome }) => {
+        const isDispensable = run.hooks.get(hook)?.plan.service?.stops_the_process === false
+            && ["failed", "panicked"].includes(outcome?.result);
+        return is_drop || (outcome && statusOfOutcome(outcome) === "bad" && !isDispensable);
+    };
+    const { traffic } = stop;
+    const isCut = traffic && (traffic.requests.cut.length > 0 || traffic.tasks.cut.length > 0
+        || traffic.connections.unaccepted > 0 || traffic.workers_left > 0);
+    return stop.wanted !== false && !stop.late_failure && !isCut && !hooks.some(counts);
+}
+
+/** Weights of the statuses that need a look. */
+const URGENCY = { bad: 8, run: 4, warn: 2 };
+
+/** Returns how much something is worth a look, by its status. */
+const urgency = (status, isCritical = false) => (URGENCY[status] ?? 0) + (isCritical ? 1 : 0);
+
+/** Returns up to `most` entries of a list, those first that weigh most. */
+function heaviest(list, most, weight) {
+    const weighed = list.map((entry, place) => ({ entry, place, weight: weight(entry) }));
+    weighed.sort((a, b) => b.weight - a.weight || a.place - b.place);
+    return weighed.slice(0, most).map(({ entry }) => entry);
 }
 
 /** Returns a button that opens the panel about a hook. */

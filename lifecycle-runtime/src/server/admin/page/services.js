@@ -20,9 +20,7 @@ const MOST_ROWS = 200;
  * others. */
 function firstOf(list, most, status) {
     if (list.length <= most) return [list, null];
-    const weight = each => ({ bad: 3, warn: 2, run: 1 }[status(each)] ?? 0);
-    const sorted = [...list].sort((a, b) => weight(b) - weight(a));
-    return [sorted.slice(0, most), el("p", { class: "muted" },
+    return [heaviest(list, most, each => urgency(status(each))), el("p", { class: "muted" },
         `${most} of ${list.length.toLocaleString("en")} shown, those to look at first.`)];
 }
 
@@ -60,7 +58,7 @@ function renderChecks(most = MOST_ROWS) {
         [el("span", { class: `word ${statusOfCheck(check)}` }, check.status),
             el("span", { class: "muted" }, ` ${check.kind}`),
             check.failures > 0 && el("span", { class: "muted" },
-                `, ${check.failures} of ${check.limit} failures`)],
+                `, ${plural(check.failures, "failure")} in a row`)],
         check.age == null ? "–" : [ticking(run.checks.now - check.age), " ago, took ",
             duration(check.took)],
         duration(check.interval),
@@ -80,10 +78,18 @@ function historyOf(check) {
         const bar = result.error
             ? svg("path", { class: "bad", d: `M${place * 8} 4 l6 8 m0 -8 l-6 8` })
             : svg("rect", { class: "ok", x: place * 8, y: 24 - height, width: 6, height, rx: 1 });
-        bar.append(svg("title", {}, `${duration(result.age)} ago, took ${duration(result.took)}`
-            + (result.error ? `: ${result.error}` : "")));
+        bar.append(svg("title", {}, resultText(result)));
         return bar;
     });
     return svg("svg", { class: "history", viewBox: "0 0 160 24", role: "img",
         "aria-label": `${plural(history.length, "result")}, ${failed} failed` }, bars);
+}
+
+const resultText = ({ age, took, error }) =>
+    `${duration(age)} ago, took ${duration(took)}${error ? `: ${shortened(error, 400)}` : ""}`;
+
+/** Returns the last results of a check as a list, the latest first. */
+function resultsOf({ history }) {
+    return el("ol", { class: "results" }, history.map(result => el("li", {},
+        mark(result.error ? "bad" : "ok"), resultText(result))));
 }

@@ -9,9 +9,28 @@ const STATES = {
     unknown: ["?", "unknown", "skip"],
 };
 
+/** Returns the mark, the words and the status of the state, with a reason if it is not well, by
+ * what the probes answer. */
+function stateShown() {
+    const state = stateOfRun();
+    const [shape, word, status] = STATES[state] ?? STATES.unknown;
+    if (!run.timeline) return [shape, word, status];
+    const { probes, stalls } = run.timeline;
+    if (state === "ready") {
+        const failing = [probes.liveness, probes.readiness, probes.startup]
+            .find(({ passes }) => !passes);
+        if (failing) return ["✕", `ready, but ${failing.path} fails`, "bad", failing.reason];
+        if (stalls.length > 0) {
+            return ["!", `ready, but ${plural(stalls.length, "part")} stalled`, "warn"];
+        }
+    }
+    if (isHeldUp()) return ["!", "stopped, but the process goes on", "warn"];
+    return [shape, word, status];
+}
+
 function renderHead() {
     const info = run.info ?? {};
-    const [shape, word, status] = STATES[stateOfRun()] ?? STATES.unknown;
+    const [shape, word, status, reason] = stateShown();
     const name = info.name ?? "lifecycle";
     document.title = `${run.link === "lost" ? "✕ " : `${shape} `}${name}: ${word}`;
     const facts = [
@@ -26,8 +45,10 @@ function renderHead() {
         el("div", { class: "now" },
             el("span", { class: `state ${status}`, id: "state" },
                 el("span", { "aria-hidden": "true" }, shape), ` ${word}`),
-            run.timeline && el("span", { class: "muted" }, "for ",
-                ticking(run.timeline.since))),
+            run.timeline && el("span", { class: "muted" },
+                word === stateOfRun() ? "for " : `${stateOfRun()} for `,
+                ticking(run.timeline.since)),
+            reason && el("span", { class: "error", id: "reason" }, shortened(reason, 200))),
         renderLink());
     const spoken = byId("spoken");
     if (spoken.textContent !== word) spoken.textContent = word;
@@ -36,10 +57,14 @@ function renderHead() {
 /** Returns the line about the picture: live, or of when. */
 function renderLink() {
     if (run.link === "lost") {
-        return el("p", { id: "link", class: "lost" }, "✕ last picture");
+        return el("p", { id: "link", class: "lost" }, "✕ disconnected");
     }
     if (run.link === "connecting") {
         return el("p", { id: "link", class: "muted" }, "connecting…");
+    }
+    if (!feed.isFollowed) {
+        return el("p", { id: "link", class: "muted" },
+            `no events, every ${PAUSE / 1000} s`);
     }
     return el("p", { id: "link", class: "live" },
         el("span", { class: "pulse", "aria-hidden": "true" }),
@@ -57,7 +82,7 @@ function renderNotice() {
     const notice = byId("notice");
     let text = "";
     if (run.link === "lost" && run.timeline) {
-        const at = timeOfDay(run.seenAt);
+        const at = timeText(run.seenAt);
         const what = stateOfRun() === "stopped" ? "The process has ended"
             : isStopping() ? "The process has ended, or no longer answers"
                 : "The process is gone, or does not answer";
@@ -66,13 +91,17 @@ function renderNotice() {
     } else if (run.link === "lost") {
         text = `Nothing to show yet: ${run.trouble}.`;
     } else if (run.before) {
-        const { pid, seenAt, state } = run.before;
-        text = `This is another run: process ${run.info.pid}. The one before, process ${pid}, `
-            + `was last seen ${state} at ${timeOfDay(seenAt)}.`;
+        const { pid, startedAt, seenAt, state } = run.before;
+        text = `This is another run: process ${run.info.pid}${begunText(run.info.started_at)}. `
+            + `The one before, process ${pid}${begunText(startedAt)}, was last seen ${state} at `
+            + `${timeText(seenAt)}.`;
     }
     notice.className = run.link === "lost" ? "notice lost" : "notice";
     if (notice.textContent !== text) notice.textContent = text;
 }
+
+/** Returns since when a process has been running, if that is known. */
+const begunText = startedAt => startedAt ? `, begun ${timeText(new Date(startedAt))}` : "";
 
 /** Returns a tile: a number, its title and what there is to add. */
 function tile(view, title, value, note, status, chart) {

@@ -49,8 +49,7 @@ function renderRequests() {
         row(`request ${place}`, heads, [
             el("code", {}, `${request.method} ${shortened(request.path, 300)}`),
             ticking(now - request.age),
-            run.connections.servers.length > 1
-                ? `${request.worker} of server ${request.server}` : String(request.worker),
+            workerName(request),
             words(request.state),
         ]));
     const left = count - rows.length;
@@ -59,6 +58,11 @@ function renderRequests() {
         table("requests", heads, rows, "No request is in flight."),
         left > 0 && el("p", { class: "muted" }, `and ${left.toLocaleString("en")} more`),
     ];
+}
+
+/** Returns the number of the worker of a request, and of its server if there are several. */
+function workerName({ worker, server }) {
+    return run.connections.servers.length > 1 ? `${worker} of server ${server}` : String(worker);
 }
 
 function renderConnections({ urls, workers }, place) {

@@ -1,0 +1,8 @@
+//! Upgrades in place: a successor takes over the listeners, and no client notices.
+
+mod exclusive;
+mod failures;
+mod handed;
+mod line;
+mod loaded;
+mod requests;
