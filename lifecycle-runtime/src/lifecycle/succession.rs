@@ -64,7 +64,10 @@ impl Succession {
     #[cfg_attr(not(unix), allow(clippy::unused_self, reason = "only Unix has upgrades"))]
     pub(super) fn starts(&self, startup_timeout: Duration) {
         #[cfg(unix)]
-        self.tell(&SuccessorMessage::Starting { startup_timeout });
+        self.tell(&SuccessorMessage::Starting {
+            startup_timeout,
+            process: Some(std::process::id()),
+        });
         #[cfg(not(unix))]
         let _ = startup_timeout;
     }

@@ -12,7 +12,7 @@ use crate::hook::state::State;
 use crate::hook::stop::stop_asked;
 use crate::hook::stop::{StopCause, UpgradeRequest, UpgradeResult};
 #[cfg(unix)]
-use crate::process::upgrade::{Program, UpgradeAttempt, UpgradeLimits};
+use crate::process::upgrade::{Launch, Program, UpgradeAttempt, UpgradeLimits};
 
 /// Requests for upgrades that a run gets.
 type UpgradeRequests = UnboundedReceiver<UpgradeRequest>;
@@ -83,13 +83,30 @@ impl Run {
         self.engine.events.emit(&Event::UpgradeBegun { program: program.path.clone() });
         let limits =
             UpgradeLimits { first_message: self.config.startup_timeout, grace: self.config.grace };
-        let handle = self.handle.clone();
+        let (launch, handle) = (self.launch(), self.handle.clone());
         let attempt = self.app_context.handover.duplicates().and_then(|listeners| {
-            UpgradeAttempt::begin(program, listeners, limits, move || handle.cause().is_none())
+            let may_take_over = move || handle.cause().is_none();
+            UpgradeAttempt::begin(program, listeners, launch, limits, may_take_over)
         });
         attempt.map_err(|error| {
             let (program, error) = (program.path.clone(), error.to_string());
             UpgradeError::NotStarted { program, error }
+        })
+    }
+
+    /// Returns the manner in which the successor is started. Only of its own child does a service
+    /// manager know that it has to wait for it.
+    #[cfg(unix)]
+    fn launch(&self) -> Launch {
+        if cfg!(not(target_os = "linux")) || !self.app_context.notifier.is_some() {
+            return Launch::Direct;
+        }
+        Launch::detached().unwrap_or_else(|reason| {
+            self.console.complain(&format!(
+                "{reason}: after this upgrade, a stop by the service manager does not wait for \
+                 requests; install util-linux, or restart instead"
+            ));
+            Launch::Direct
         })
     }
 

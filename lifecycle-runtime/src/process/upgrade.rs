@@ -6,7 +6,7 @@
 //!
 //! | from | message | meaning |
 //! |---|---|---|
-//! | successor | `Starting` | it is one, and has this time to start |
+//! | successor | `Starting` | it is one, has this time to start, and this process id |
 //! | successor | `Ready` | it has started, and accepts nothing yet |
 //! | predecessor | `TakeOver` | accept from now on |
 //! | successor | `Serving` | it accepts: the predecessor stops |
@@ -19,9 +19,13 @@
 #[cfg(unix)]
 mod attempt;
 #[cfg(unix)]
+mod launch;
+#[cfg(unix)]
 mod message;
 #[cfg_attr(not(unix), allow(dead_code, reason = "only Unix has upgrades"))]
 mod name;
+#[cfg(unix)]
+mod other_process;
 #[cfg(unix)]
 mod predecessor;
 #[cfg(unix)]
@@ -31,6 +35,8 @@ mod successor;
 
 #[cfg(unix)]
 pub(crate) use attempt::{UpgradeAttempt, UpgradeLimits};
+#[cfg(unix)]
+pub(crate) use launch::Launch;
 #[cfg(unix)]
 pub(crate) use message::SuccessorMessage;
 #[cfg(unix)]

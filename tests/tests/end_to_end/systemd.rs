@@ -1,7 +1,7 @@
 //! Notifications to a service manager, which the test takes the place of: their order in a start, a
 //! reload and a stop, more time where it is needed, signs of life, and a socket that is of no use.
 
-mod manager;
+pub(crate) mod manager;
 mod store;
 
 use std::fs::File;

@@ -5,4 +5,6 @@ mod failures;
 mod handed;
 mod line;
 mod loaded;
+#[cfg(target_os = "linux")]
+mod managed;
 mod requests;

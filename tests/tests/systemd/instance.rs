@@ -151,10 +151,21 @@ impl Systemd {
 
     /// Runs `systemctl` with these arguments, and returns its output.
     pub(crate) fn systemctl(&self, args: &str) -> String {
+        self.run(&format!("systemctl --no-pager --full {args}"))
+    }
+
+    /// Returns the process id of the main process's parent, as systemd sees it.
+    pub(crate) fn parent_of_main_process(&self) -> String {
+        let line = self.run(&format!("grep PPid: /proc/{}/status", self.property("MainPID")));
+        line.trim_start_matches("PPid:").trim().to_owned()
+    }
+
+    /// Runs a command in the namespaces of systemd, and returns its output.
+    fn run(&self, args: &str) -> String {
         let mut command = Command::new("timeout");
         command.args([&LIMIT.as_secs().to_string(), "nsenter"]);
         command.args(["--target", &self.first.to_string(), "--mount", "--pid", "--cgroup"]);
-        command.args(["--uts", "--ipc", "systemctl", "--no-pager", "--full"]);
+        command.args(["--uts", "--ipc"]);
         let output = command.args(args.split(' ')).output().expect("a command");
         let text = [output.stdout, output.stderr].concat();
         String::from_utf8_lossy(&text).into_owned()
@@ -169,6 +180,12 @@ impl Systemd {
     #[track_caller]
     pub(crate) fn wait_for_property(&self, name: &str, value: &str) {
         self.wait(&format!("{name}={value}"), || self.property(name) == value);
+    }
+
+    /// Waits until a property of the service `web` has another value than this.
+    #[track_caller]
+    pub(crate) fn wait_for_change(&self, name: &str, value: &str) {
+        self.wait(&format!("{name} but {value}"), || self.property(name) != value);
     }
 
     /// Waits until the service has said this.

@@ -139,6 +139,43 @@ fn restarts_under_load_lose_nothing_if_systemd_keeps_the_listener() {
 }
 
 #[test]
+fn upgrades_in_place_lose_nothing_and_systemd_follows_the_successor() {
+    let address = own_address();
+    let settings = format!(
+        "ExecReload=\n\
+         ExecReload=/bin/kill -USR2 $MAINPID\n\
+         WatchdogSec=30\n\
+         Environment=LIFECYCLE_BIND={address}"
+    );
+    let Some(systemd) = systemd(env!("CARGO_BIN_EXE_service"), "", &settings) else { return };
+    systemd.systemctl("start web");
+    let shapes = [Shape { clients: 8, ..Shape::THINKING }, Shape { clients: 4, ..Shape::FRESH }];
+    let loads = shapes.map(|shape| Load::start(&address, shape, |_, _| "GET /".to_owned()));
+    for upgrade in 1..=5 {
+        let before = systemd.property("MainPID");
+        systemd.systemctl("reload web");
+        systemd.wait_for_change("MainPID", &before);
+        for load in &loads {
+            load.wait_for(upgrade * 20);
+        }
+        assert_eq!(systemd.property("ActiveState"), "active");
+        assert_eq!(systemd.parent_of_main_process(), "1", "systemd waits for its own child");
+    }
+    for load in loads {
+        load.stop().expect_nothing_lost();
+    }
+    let mut client = Connection::<TcpStream>::to(&address).expect("it listens");
+    client.send("GET /held").expect("it listens");
+    systemd.wait_until_said("held");
+    systemd.systemctl("stop --no-block web");
+    systemd.wait_for_property("ActiveState", "deactivating");
+    systemd.tell("held");
+    assert_eq!(client.response().expect("a response").body, "held");
+    systemd.wait_for_property("ActiveState", "inactive");
+    assert_eq!(systemd.property("NRestarts"), "0");
+}
+
+#[test]
 fn the_watchdog_ends_a_process_whose_runtime_is_blocked() {
     let program = env!("CARGO_BIN_EXE_stalls");
     let settings = "WatchdogSec=5\n\

@@ -4,16 +4,18 @@
 use std::io::{self, BufRead, BufReader};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::fstat;
 use tokio::sync::oneshot;
 
+use super::launch::Launch;
 use super::message::{PredecessorMessage, SuccessorMessage, parse, send};
 use super::program::Program;
-use super::successor::{HandedListener, Successor};
+use super::successor::{HandedListener, Successor, SuccessorEnd};
 use crate::hook::stop::{UpgradeError, UpgradeResult};
 use crate::hook::task::thread;
 
@@ -56,10 +58,12 @@ impl UpgradeAttempt {
     pub(crate) fn begin(
         program: &'static Program,
         listeners: Vec<HandedListener>,
+        launch: Launch,
         limits: UpgradeLimits,
         may_take_over: impl Fn() -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let (channel, end) = UnixStream::pair()?;
+        let socket = fstat(&end)?.st_ino;
         channel.set_read_timeout(Some(BETWEEN_LOOKS))?;
         let (result_sender, result) = oneshot::channel();
         let successor = Successor::default();
@@ -71,8 +75,12 @@ impl UpgradeAttempt {
             is_cancelled: Arc::clone(&is_cancelled),
         };
         thread("lifecycle-upgrade", move || {
-            let result = match monitor.successor.start(program, listeners, end.into()) {
-                Ok(id) => monitor.until_serving(limits, may_take_over).map(|()| id),
+            let started = monitor.successor.start(program, listeners, end.into(), &launch);
+            let result = match started {
+                Ok(()) => {
+                    monitor.find_process(socket);
+                    monitor.until_serving(limits, may_take_over)
+                }
                 Err(error) => {
                     let (program, error) = (program.path.clone(), error.to_string());
                     Err(UpgradeError::NotStarted { program, error })
@@ -128,22 +136,43 @@ enum NoMessage {
     /// The attempt is cancelled.
     Cancelled,
     /// The successor has ended, or at least closed the channel.
-    Ended(Option<ExitStatus>),
+    Ended(Option<SuccessorEnd>),
 }
 
 impl SuccessorMonitor {
-    /// Follows the successor until it serves.
+    /// Looks for the process of a successor that is no child, for a while at most, by its end of
+    /// the channel: if it is another program, it tells no process id, and has to be ended all the
+    /// same. Its first message tells where the system shows it to nobody.
+    fn find_process(&self, socket: u64) {
+        let until = Instant::now() + ENDS;
+        loop {
+            self.successor.look_for(socket);
+            let is_over = self.successor.id().is_some() || Instant::now() >= until;
+            if is_over || is_readable_within(self.channel.get_ref(), Duration::from_millis(10)) {
+                return;
+            }
+        }
+    }
+
+    /// Follows the successor until it serves, and returns its process id.
     fn until_serving(
         &mut self,
         limits: UpgradeLimits,
         may_take_over: impl Fn() -> bool,
-    ) -> Result<(), UpgradeError> {
+    ) -> UpgradeResult {
         let silent = UpgradeError::Silent { after: limits.first_message };
         let startup_timeout = match self.next(limits.first_message, silent.clone())? {
-            SuccessorMessage::Starting { startup_timeout } => startup_timeout,
+            SuccessorMessage::Starting { startup_timeout, process } => {
+                process.inspect(|id| self.successor.identify(*id));
+                startup_timeout
+            }
             SuccessorMessage::Failed { error } => return Err(UpgradeError::StartFailed { error }),
             SuccessorMessage::Ready | SuccessorMessage::Serving => return Err(silent),
         };
+        // Without an id, nobody could be told whom to follow from now on.
+        let id = self.successor.id().ok_or_else(|| UpgradeError::StartFailed {
+            error: "its process id can't be told".to_owned(),
+        })?;
         let after = startup_timeout.saturating_add(MARGIN);
         let late = UpgradeError::TimedOut { after };
         self.expect(&SuccessorMessage::Ready, after, &late)?;
@@ -152,7 +181,7 @@ impl SuccessorMonitor {
         }
         // If this fails, the successor is gone, and no message comes.
         let _ = send(self.channel.get_ref(), &PredecessorMessage::TakeOver);
-        self.expect(&SuccessorMessage::Serving, MARGIN, &late)
+        self.expect(&SuccessorMessage::Serving, MARGIN, &late).map(|()| id)
     }
 
     /// Waits for this message, for this time at most.
@@ -184,11 +213,14 @@ impl SuccessorMonitor {
         self.receive(limit).map_err(|reason| match reason {
             NoMessage::Late => late,
             NoMessage::Cancelled => UpgradeError::Stopped,
-            NoMessage::Ended(status) => {
-                let status = status.map_or_else(
-                    || "it has closed the channel, and goes on".to_owned(),
-                    |status| status.to_string(),
-                );
+            NoMessage::Ended(end) => {
+                let status = match end {
+                    Some(end) => end.to_string(),
+                    None if self.successor.id().is_some() => {
+                        "it has closed the channel, and goes on".to_owned()
+                    }
+                    None => SuccessorEnd::Detached.to_string(),
+                };
                 UpgradeError::Ended { status }
             }
         })
@@ -196,7 +228,7 @@ impl SuccessorMonitor {
 
     fn receive(&mut self, limit: Duration) -> Result<SuccessorMessage, NoMessage> {
         let until = Instant::now().checked_add(limit);
-        let mut status = None;
+        let mut end = None;
         loop {
             if self.is_cancelled.load(Ordering::SeqCst) {
                 return Err(NoMessage::Cancelled);
@@ -209,10 +241,10 @@ impl SuccessorMonitor {
                         return Ok(message);
                     }
                 }
-                Err(error) if is_pause(&error) => match status {
+                Err(error) if is_pause(&error) => match end {
                     // Nothing has come since it ended.
-                    Some(status) => return Err(NoMessage::Ended(Some(status))),
-                    None => status = self.successor.status(),
+                    Some(end) => return Err(NoMessage::Ended(Some(end))),
+                    None => end = self.successor.end(),
                 },
                 Ok(_) | Err(_) => {
                     return Err(NoMessage::Ended(self.successor.ended_within(ENDS)));
@@ -237,6 +269,14 @@ impl SuccessorMonitor {
             self.successor.reap();
         }
     }
+}
+
+/// Waits until there is something to read, or the other end is closed, for this time at most, and
+/// returns whether it is so.
+fn is_readable_within(channel: &UnixStream, limit: Duration) -> bool {
+    let limit = Timespec::try_from(limit).ok();
+    let mut polled = [PollFd::new(channel, PollFlags::IN)];
+    poll(&mut polled, limit.as_ref()).is_ok_and(|ready| ready > 0)
 }
 
 /// Returns whether nothing has come for a while.

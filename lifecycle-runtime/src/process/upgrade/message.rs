@@ -13,6 +13,9 @@ pub(crate) enum SuccessorMessage {
     Starting {
         /// Time that its start may take.
         startup_timeout: Duration,
+        /// Process id of the successor, unless it is of a version that does not tell it.
+        #[serde(default)]
+        process: Option<u32>,
     },
     /// The start is over, and no connection is accepted yet.
     Ready,
@@ -45,4 +48,20 @@ pub(super) fn send(mut channel: &UnixStream, message: &impl Serialize) -> io::Re
 /// Returns the message that a line has; `None` if it has none.
 pub(super) fn parse<'l, T: Deserialize<'l>>(line: &'l [u8]) -> Option<T> {
     serde_json::from_slice(line).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_successor_of_another_version_may_tell_no_process_id_and_more_than_is_known() {
+        let startup_timeout = Duration::from_secs(30);
+        let message = SuccessorMessage::Starting { startup_timeout, process: Some(4_711) };
+        let line = serde_json::to_vec(&message).expect("JSON");
+        assert_eq!(parse(&line), Some(message));
+        let line = br#"{"Starting":{"startup_timeout":{"secs":30,"nanos":0},"later":1}}"#;
+        let message = SuccessorMessage::Starting { startup_timeout, process: None };
+        assert_eq!(parse(line), Some(message));
+    }
 }

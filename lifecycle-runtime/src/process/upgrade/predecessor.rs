@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::message::{PredecessorMessage, SuccessorMessage, parse, send};
+use super::other_process::OtherProcess;
 use crate::hook::task::thread;
 
 /// Longest time between the end of the channel, with which a predecessor lets go of everything, and
@@ -49,7 +50,8 @@ impl Predecessor {
         let mut lines = BufReader::new(channel.try_clone()?);
         let state = watch::Sender::new(PredecessorState::Serves);
         let progress = state.clone();
-        let id = parent_id();
+        let id = peer(&channel).unwrap_or_else(parent_id);
+        let process = OtherProcess::open(id);
         thread("lifecycle-predecessor", move || {
             let mut line = Vec::new();
             while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
@@ -62,7 +64,12 @@ impl Predecessor {
                 }
                 line.clear();
             }
-            wait_for_end_of(id);
+            match process {
+                Ok(process) => {
+                    process.ends_within(ENDS);
+                }
+                Err(_) => wait_for_end_of_parent(id),
+            }
             progress.send_replace(PredecessorState::Gone);
         })?;
         Ok(Self { id, channel, state, is_told: AtomicBool::new(false) })
@@ -105,9 +112,25 @@ impl Predecessor {
     }
 }
 
+/// Returns the process that has made the channel: the predecessor, even if a launcher has started
+/// this process. `None` if the system does not tell it.
+#[cfg(target_os = "linux")]
+fn peer(channel: &UnixStream) -> Option<u32> {
+    use nix::sys::socket::{getsockopt, sockopt};
+
+    let credentials = getsockopt(channel, sockopt::PeerCredentials).ok()?;
+    // It is 0 for a process of a namespace that is not seen from here.
+    credentials.pid().try_into().ok().filter(|id| *id > 0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peer(_channel: &UnixStream) -> Option<u32> {
+    None
+}
+
 /// Waits for the end of the parent process, for a while: it closes its files one by one, and the
 /// channel may not be the last.
-fn wait_for_end_of(parent: u32) {
+fn wait_for_end_of_parent(parent: u32) {
     let until = Instant::now() + ENDS;
     while parent_id() == parent && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(1));

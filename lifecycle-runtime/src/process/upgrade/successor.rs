@@ -1,8 +1,9 @@
 //! Successor of this process: how it is started, and how its end is told.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -11,7 +12,9 @@ use command_fds::{CommandFdExt, FdMapping};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::launch::{Launch, leader_with_socket, wait_for_launcher};
 use super::name::{CHANNEL, ListenerName};
+use super::other_process::OtherProcess;
 use super::program::Program;
 
 /// Number of the first descriptor that the successor is handed, as in `sd_listen_fds(3)`.
@@ -34,16 +37,20 @@ pub(crate) struct HandedListener {
 /// # Errors
 ///
 /// The system's error: there is no such file, or nothing that can be executed, or no descriptor.
-fn start(program: &Program, listeners: Vec<HandedListener>, channel: OwnedFd) -> io::Result<Child> {
+fn start(
+    program: &Program,
+    listeners: Vec<HandedListener>,
+    channel: OwnedFd,
+    launch: &Launch,
+) -> io::Result<Child> {
     let names = listeners.iter().map(|listener| listener.name.to_string());
     let names: Vec<_> = names.chain([CHANNEL.to_owned()]).collect();
     let sockets = listeners.into_iter().map(|listener| listener.socket).chain([channel]);
     let mappings = (FIRST..).zip(sockets);
     let mappings = mappings.map(|(child_fd, parent_fd)| FdMapping { parent_fd, child_fd });
-    let mut command = Command::new(&program.path);
-    if let Some((name, arguments)) = program.arguments.split_first() {
-        command.arg0(name).args(arguments);
-    }
+    let name = program.arguments.first().map(OsString::as_os_str);
+    let mut command = launch.command(&program.path, name)?;
+    command.args(program.arguments.iter().skip(1));
     if let Some(folder) = &program.folder {
         command.current_dir(folder);
     }
@@ -61,17 +68,38 @@ fn start(program: &Program, listeners: Vec<HandedListener>, channel: OwnedFd) ->
 #[derive(Clone, Default)]
 pub(super) struct Successor(Arc<Mutex<SuccessorProcess>>);
 
-/// Process of a successor. Its id is another's once it has been reaped.
+/// Process of a successor.
 #[derive(Default)]
 enum SuccessorProcess {
     #[default]
     NotStarted,
-    Runs(Child),
-    Ended(ExitStatus),
+    /// Child of this process. Its id is another's once it has been reaped.
+    Child(Child),
+    /// Child of the service manager, which reaps it; `None` until it is found.
+    Detached(Option<OtherProcess>),
+    Ended(SuccessorEnd),
+}
+
+/// End of a successor.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum SuccessorEnd {
+    /// End of a child.
+    Reaped(ExitStatus),
+    /// End of a child of the service manager.
+    Detached,
+}
+
+impl fmt::Display for SuccessorEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reaped(status) => status.fmt(f),
+            Self::Detached => f.write_str("only the service manager knows its exit status"),
+        }
+    }
 }
 
 impl Successor {
-    /// Starts it, and returns its process id.
+    /// Starts it.
     ///
     /// # Errors
     ///
@@ -81,11 +109,18 @@ impl Successor {
         program: &Program,
         listeners: Vec<HandedListener>,
         channel: OwnedFd,
-    ) -> io::Result<u32> {
-        let child = start(program, listeners, channel)?;
-        let id = child.id();
-        *self.process() = SuccessorProcess::Runs(child);
-        Ok(id)
+        launch: &Launch,
+    ) -> io::Result<()> {
+        let child = start(program, listeners, channel, launch)?;
+        let process = match launch {
+            Launch::Direct => SuccessorProcess::Child(child),
+            Launch::Detached { .. } => {
+                wait_for_launcher(child)?;
+                SuccessorProcess::Detached(None)
+            }
+        };
+        *self.process() = process;
+        Ok(())
     }
 
     /// Returns whether it has been started.
@@ -93,27 +128,57 @@ impl Successor {
         !matches!(*self.process(), SuccessorProcess::NotStarted)
     }
 
-    /// Returns its exit status if it has ended, and reaps it then.
-    pub(super) fn status(&self) -> Option<ExitStatus> {
-        let mut process = self.process();
-        if let SuccessorProcess::Runs(child) = &mut *process
-            && let Ok(Some(status)) = child.try_wait()
-        {
-            *process = SuccessorProcess::Ended(status);
-        }
-        match &*process {
-            SuccessorProcess::Ended(status) => Some(*status),
-            SuccessorProcess::NotStarted | SuccessorProcess::Runs(_) => None,
+    /// Returns its process id, if that is known.
+    pub(super) fn id(&self) -> Option<u32> {
+        match &*self.process() {
+            SuccessorProcess::Child(child) => Some(child.id()),
+            SuccessorProcess::Detached(process) => process.as_ref().map(|process| process.id),
+            SuccessorProcess::NotStarted | SuccessorProcess::Ended(_) => None,
         }
     }
 
-    /// Waits until it has ended, for this time at most, and returns its exit status.
-    pub(super) fn ended_within(&self, limit: Duration) -> Option<ExitStatus> {
+    /// Looks for the process that has the socket with this inode open, unless it is known.
+    pub(super) fn look_for(&self, socket: u64) {
+        if self.id().is_none()
+            && let Some(id) = leader_with_socket(socket)
+        {
+            self.identify(id);
+        }
+    }
+
+    /// Begins to follow the process with this id, unless it is known.
+    pub(super) fn identify(&self, id: u32) {
+        if let SuccessorProcess::Detached(process @ None) = &mut *self.process() {
+            *process = OtherProcess::open(id).ok();
+        }
+    }
+
+    /// Returns its end if it has ended, and reaps a child then.
+    pub(super) fn end(&self) -> Option<SuccessorEnd> {
+        let mut process = self.process();
+        let end = match &mut *process {
+            SuccessorProcess::Child(child) => {
+                child.try_wait().ok().flatten().map(SuccessorEnd::Reaped)
+            }
+            SuccessorProcess::Detached(Some(other)) => {
+                other.ends_within(Duration::ZERO).then_some(SuccessorEnd::Detached)
+            }
+            SuccessorProcess::NotStarted | SuccessorProcess::Detached(None) => None,
+            SuccessorProcess::Ended(end) => Some(*end),
+        };
+        if let Some(end) = end {
+            *process = SuccessorProcess::Ended(end);
+        }
+        end
+    }
+
+    /// Waits until it has ended, for this time at most, and returns its end.
+    pub(super) fn ended_within(&self, limit: Duration) -> Option<SuccessorEnd> {
         let until = Instant::now() + limit;
         loop {
-            let status = self.status();
-            if status.is_some() || Instant::now() >= until {
-                return status;
+            let end = self.end();
+            if end.is_some() || Instant::now() >= until {
+                return end;
             }
             thread::sleep(BETWEEN_LOOKS);
         }
@@ -121,25 +186,33 @@ impl Successor {
 
     /// Asks it to end, by SIGTERM.
     pub(super) fn terminate(&self) {
-        if let SuccessorProcess::Runs(child) = &*self.process()
-            && let Ok(id) = child.id().try_into()
-        {
-            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+        match &*self.process() {
+            SuccessorProcess::Child(child) => {
+                if let Ok(id) = child.id().try_into() {
+                    let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+                }
+            }
+            SuccessorProcess::Detached(Some(process)) => process.terminate(),
+            _ => {}
         }
     }
 
     /// Kills it.
     pub(super) fn kill(&self) {
-        if let SuccessorProcess::Runs(child) = &mut *self.process() {
-            let _ = child.kill();
+        match &mut *self.process() {
+            SuccessorProcess::Child(child) => {
+                let _ = child.kill();
+            }
+            SuccessorProcess::Detached(Some(process)) => process.kill(),
+            _ => {}
         }
     }
 
-    /// Waits for its end, however long that takes, and reaps it.
+    /// Waits for its end, however long that takes, and reaps it if it is a child.
     pub(super) fn reap(&self) {
         // Nobody signals it any more, so nobody needs to know whether it runs.
         let process = std::mem::take(&mut *self.process());
-        if let SuccessorProcess::Runs(mut child) = process {
+        if let SuccessorProcess::Child(mut child) = process {
             let _ = child.wait();
         }
     }

@@ -13,14 +13,14 @@ use tempfile::TempDir;
 use crate::harness::{LIMIT, Program, Start};
 
 /// Socket for notifications, which the test reads.
-pub(super) struct Manager {
+pub(crate) struct Manager {
     socket: UnixDatagram,
     name: String,
     _folder: TempDir,
 }
 
 impl Manager {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("notify");
         let socket = UnixDatagram::bind(&path).expect("a free place");
@@ -28,7 +28,7 @@ impl Manager {
     }
 
     /// Makes one whose socket has an abstract name.
-    pub(super) fn with_abstract_name() -> Self {
+    pub(crate) fn with_abstract_name() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("lifecycle-test-{}-{number}", std::process::id());
@@ -44,13 +44,18 @@ impl Manager {
 
     /// Starts a program that notifies this service manager.
     #[track_caller]
-    pub(super) fn start(&self, start: Start) -> Program {
-        start.env("NOTIFY_SOCKET", &self.name).start()
+    pub(crate) fn start(&self, start: Start) -> Program {
+        self.notified(start).start()
+    }
+
+    /// Has a program notify this service manager.
+    pub(crate) fn notified(&self, start: Start) -> Start {
+        start.env("NOTIFY_SOCKET", &self.name)
     }
 
     /// Returns the lines of all messages up to the one with a line that begins with this.
     #[track_caller]
-    pub(super) fn until(&self, begin: &str) -> Vec<String> {
+    pub(crate) fn until(&self, begin: &str) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         while !lines.iter().any(|line| line.starts_with(begin)) {
             let mut message = [0; 4096];
@@ -64,7 +69,7 @@ impl Manager {
 
     /// Returns the lines of all messages that have come and have not been read.
     #[track_caller]
-    pub(super) fn read_what_waits(&self) -> Vec<String> {
+    pub(crate) fn read_what_waits(&self) -> Vec<String> {
         let mut lines = Vec::new();
         self.socket.set_nonblocking(true).expect("a socket");
         let error = loop {
@@ -82,7 +87,7 @@ impl Manager {
     /// Waits for the next descriptor that is to be kept, and returns its name and its number. It
     /// stays open, and programs that are started inherit it.
     #[track_caller]
-    pub(super) fn next_stored(&self) -> (String, RawFd) {
+    pub(crate) fn next_stored(&self) -> (String, RawFd) {
         loop {
             let mut text = [0; 4096];
             let mut control = cmsg_space!([RawFd; 1]);
