@@ -2,8 +2,8 @@
 //!
 //! systemd waits for the end of a main process only if it is a child of its own, and looks at that
 //! when `MAINPID` arrives (`service_set_main_pid`, `unit_kill_context`): at a stop, any other is
-//! killed at once. So the successor has to be orphaned before, which takes a second `fork`. That
-//! is unsafe in Rust. `setsid` of util-linux, BusyBox and Toybox forks if it leads a process group,
+//! killed at once. So the successor has to be orphaned before, which takes a second `fork`, and
+//! that is unsafe in Rust. `setsid`, of util-linux or `busybox`, forks if it leads a process group,
 //! and passes descriptors and environment on. A shell would not: it drops variables whose names are
 //! no identifiers, and gives a program in the background an empty stdin and ignored signals.
 

@@ -97,6 +97,7 @@ fn a_detached_successor_that_fails_ends_and_leaves_the_predecessor_as_it_was() {
     assert!(!lines.iter().any(|line| line.starts_with("MAINPID=")), "{lines:?}");
     installed.restore();
     line.upgrade();
+    line.program.wait_while(|| system::is_running(first));
     assert_eq!(process_at(&address), line.process);
     manager.until(&format!("MAINPID={}", line.process));
     line.stop().expect_code(0);
