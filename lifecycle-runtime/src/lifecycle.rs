@@ -4,7 +4,6 @@ mod admin;
 mod deadlines;
 mod drain;
 mod drive;
-#[cfg(unix)]
 mod exclusive;
 mod notify;
 mod on_report;

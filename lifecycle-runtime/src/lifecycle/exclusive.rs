@@ -1,4 +1,5 @@
 //! Gate for the exclusive hooks of a successor, which begin once its predecessor has ended.
+#![cfg(unix)]
 
 use std::sync::Arc;
 
