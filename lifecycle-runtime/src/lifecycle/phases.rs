@@ -228,8 +228,8 @@ impl RunPhases<'_> {
         path
     }
 
-    /// Shows the requests and obstacles of open servers from now on, and then emits their addresses.
-    /// So requests to an address that has been emitted are shown.
+    /// Shows the requests and obstacles of open servers from now on, and then emits their
+    /// addresses. So requests to an address that has been emitted are shown.
     fn show(&self, serving: &[Serving]) {
         let Run { engine, handle, live, app_context, .. } = self.run;
         let tasks = app_context.tasks.clone();

@@ -15,7 +15,7 @@ use crate::event::StartFailure;
 use crate::hook::stop::{StopCause, StopHandle};
 use crate::plan::Plan;
 #[cfg(unix)]
-use crate::process::upgrade::{Predecessor, Program, SuccessorMessage, UpgradeAttempt};
+use crate::process::upgrade::{Predecessor, StartedProgram, SuccessorMessage, UpgradeAttempt};
 use crate::server::Handover;
 #[cfg(unix)]
 use crate::server::predecessor_channel;
@@ -42,7 +42,7 @@ impl Succession {
     #[cfg(unix)]
     pub(super) fn begin(handle: &StopHandle) -> io::Result<Self> {
         // Later the working directory may be another one.
-        Program::of_process();
+        StartedProgram::of_process();
         let Some(channel) = predecessor_channel() else { return Ok(Self::default()) };
         let handover = Handover::from_predecessor();
         let (handle, left) = (handle.clone(), handover.clone());

@@ -12,7 +12,7 @@ use crate::hook::state::State;
 use crate::hook::stop::stop_asked;
 use crate::hook::stop::{StopCause, UpgradeRequest, UpgradeResult};
 #[cfg(unix)]
-use crate::process::upgrade::{Launch, Program, UpgradeAttempt, UpgradeLimits};
+use crate::process::upgrade::{Launch, StartedProgram, UpgradeAttempt, UpgradeLimits};
 
 /// Requests for upgrades that a run gets.
 type UpgradeRequests = UnboundedReceiver<UpgradeRequest>;
@@ -79,7 +79,7 @@ impl Run {
 
     #[cfg(unix)]
     fn begin_upgrade(&self) -> Result<UpgradeAttempt, UpgradeError> {
-        let program = Program::of_process();
+        let program = StartedProgram::of_process();
         self.engine.events.emit(&Event::UpgradeBegun { program: program.path.clone() });
         let limits =
             UpgradeLimits { first_message: self.config.startup_timeout, grace: self.config.grace };

@@ -45,6 +45,6 @@ pub(crate) use name::ListenerName;
 #[cfg(unix)]
 pub(crate) use predecessor::Predecessor;
 #[cfg(unix)]
-pub(crate) use program::Program;
+pub(crate) use program::StartedProgram;
 #[cfg(unix)]
 pub(crate) use successor::HandedListener;

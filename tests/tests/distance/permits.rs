@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
-/// Cases of all tests that run at the same time, for each processor. The clients of more cases would
-/// wait for a processor for longer than the windows that they are to meet.
+/// Cases of all tests that run at the same time, for each processor. The clients of more cases
+/// would wait for a processor for longer than the windows that they are to meet.
 const CASES_PER_PROCESSOR: usize = 4;
 
 /// Number of cases that run.

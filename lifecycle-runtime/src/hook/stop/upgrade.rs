@@ -47,7 +47,8 @@ pub enum UpgradeError {
     /// The successor ended before it was ready.
     #[non_exhaustive]
     Ended {
-        /// Exit status, as in `exit status: 2`.
+        /// Exit status, as in `exit status: 2`, or the reason for which it is not known: a service
+        /// manager reaps the successor that it manages.
         status: String,
     },
     /// The successor was not ready in time.

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::launch::Launch;
 use super::message::{PredecessorMessage, SuccessorMessage, parse, send};
-use super::program::Program;
+use super::program::StartedProgram;
 use super::successor::{HandedListener, Successor, SuccessorEnd};
 use crate::hook::stop::{UpgradeError, UpgradeResult};
 use crate::hook::task::thread;
@@ -56,7 +56,7 @@ impl UpgradeAttempt {
     ///
     /// The system's error, if it refuses a descriptor or a thread.
     pub(crate) fn begin(
-        program: &'static Program,
+        program: &'static StartedProgram,
         listeners: Vec<HandedListener>,
         launch: Launch,
         limits: UpgradeLimits,

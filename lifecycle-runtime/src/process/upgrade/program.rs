@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 /// Path, arguments and working directory with which this process was started.
 #[derive(Debug)]
-pub(crate) struct Program {
+pub(crate) struct StartedProgram {
     pub(crate) path: PathBuf,
     /// Arguments, the first of which is the name of the program.
     pub(super) arguments: Vec<OsString>,
@@ -16,14 +16,14 @@ pub(crate) struct Program {
     pub(super) folder: Option<PathBuf>,
 }
 
-impl Program {
+impl StartedProgram {
     /// Returns the program of this process. The first call has to come at the start: later the
     /// working directory may be another one, and the file replaced.
     pub(crate) fn of_process() -> &'static Self {
-        static PROGRAM: LazyLock<Program> = LazyLock::new(|| {
+        static PROGRAM: LazyLock<StartedProgram> = LazyLock::new(|| {
             let arguments: Vec<_> = env::args_os().collect();
             let name = arguments.first().map(OsString::as_os_str).unwrap_or_default();
-            Program { path: path_of(name), folder: env::current_dir().ok(), arguments }
+            StartedProgram { path: path_of(name), folder: env::current_dir().ok(), arguments }
         });
         &PROGRAM
     }

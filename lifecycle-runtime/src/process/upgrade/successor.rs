@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use super::launch::{Launch, leader_with_socket, wait_for_launcher};
 use super::name::{CHANNEL, ListenerName};
 use super::other_process::OtherProcess;
-use super::program::Program;
+use super::program::StartedProgram;
 
 /// Number of the first descriptor that the successor is handed, as in `sd_listen_fds(3)`.
 const FIRST: i32 = 3;
@@ -38,7 +38,7 @@ pub(crate) struct HandedListener {
 ///
 /// The system's error: there is no such file, or nothing that can be executed, or no descriptor.
 fn start(
-    program: &Program,
+    program: &StartedProgram,
     listeners: Vec<HandedListener>,
     channel: OwnedFd,
     launch: &Launch,
@@ -106,7 +106,7 @@ impl Successor {
     /// The system's error.
     pub(super) fn start(
         &self,
-        program: &Program,
+        program: &StartedProgram,
         listeners: Vec<HandedListener>,
         channel: OwnedFd,
         launch: &Launch,

@@ -29,21 +29,17 @@ fn a_stop_and_a_crash_lose_no_connection_that_waits() {
         let manager = Manager::new();
         let mut program = manager.start(service_on(&address)).ready();
         let kept = [manager.next_stored()];
-        let mut clients = Vec::new();
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             program.signal(signal);
             program.end();
             // It waits while nobody accepts.
             let mut client = Connection::to_any(&address).expect("the manager has it open");
             client.send("GET /").expect("it listens");
-            clients.push(client);
             let manager = Manager::new();
             program = start_with(&manager, service_on(&address), &kept).ready();
             // What is kept already is not given again.
             let lines = manager.until("READY=1");
             assert!(!lines.contains(&"FDSTORE=1".to_owned()), "{lines:?}");
-        }
-        for mut client in clients {
             assert_eq!(client.response().expect("a response").body, "ok");
         }
         program.stop().expect_code(0).expect_not_said(&["no address of this program"]);
