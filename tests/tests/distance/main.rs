@@ -2,7 +2,7 @@
 //! loss of a real network.
 //!
 //! Each test has a server and its clients on both sides of a rig (`lifecycle_tests::rig`), at every
-//! distance and with every protocol that it is about, many of them at the same time. The clients'
+//! distance and with every protocol that it is about, all of them at the same time. The clients'
 //! view counts: the report and the exit code have to say the same.
 #![cfg(target_os = "linux")]
 
@@ -25,7 +25,6 @@ mod in_flight;
 mod large;
 mod late;
 mod loops;
-mod permits;
 mod site;
 mod streams;
 mod vanished;
@@ -38,7 +37,6 @@ use std::time::Duration;
 use clients::Protocol;
 use lifecycle_tests::rig::{Link, unavailable};
 use lifecycle_tests::skipped;
-use permits::Permit;
 
 /// Round trip times, in milliseconds: a data centre, a city, a continent, an ocean, a phone.
 const DISTANCES: [u64; 5] = [1, 10, 40, 100, 300];
@@ -49,7 +47,7 @@ const WINDOW: Duration = Duration::from_millis(250);
 /// Time that a stop may take beyond what it waits for, on a machine that has other things to do.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// Runs a check at each of these distances with each of these protocols.
+/// Runs a check at each of these distances with each of these protocols, all at the same time.
 #[track_caller]
 fn at_each(distances: &[u64], protocols: &[Protocol], check: impl Fn(Protocol, Link) + Sync) {
     let cases = distances
@@ -71,7 +69,7 @@ const LOSSY_WINDOW: Duration = Duration::from_secs(3);
 const SEEDS: [u64; 4] = [0, 1, 28, 31];
 
 /// Runs a check on a narrow way, on a wider one, and on some that lose packets, with each of these
-/// protocols.
+/// protocols, all at the same time.
 #[track_caller]
 fn at_each_way(protocols: &[Protocol], check: impl Fn(Protocol, Link) + Sync) {
     let wide = Link::rtt(40).bandwidth(10_000_000);
@@ -85,7 +83,7 @@ fn at_each_way(protocols: &[Protocol], check: impl Fn(Protocol, Link) + Sync) {
     );
 }
 
-/// Runs a check with each of these cases, as many at the same time as there are permits.
+/// Runs a check with each of these cases, all at the same time.
 #[track_caller]
 fn for_each<C: Send + Clone>(
     cases: impl IntoIterator<Item = C>,
@@ -100,11 +98,7 @@ fn for_each<C: Send + Clone>(
         let start = |case: C| {
             let name = name(&case);
             let thread = thread::Builder::new().name(name.clone());
-            let run = move || {
-                let _permit = Permit::take();
-                check(case);
-            };
-            (name, thread.spawn_scoped(scope, run).expect("a thread"))
+            (name, thread.spawn_scoped(scope, move || check(case)).expect("a thread"))
         };
         let started: Vec<_> = cases.into_iter().map(start).collect();
         started
