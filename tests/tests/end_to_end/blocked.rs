@@ -20,12 +20,12 @@ const WATCHDOG: &str = "exit at once";
 /// The others are reported, each in its time: one that could not begin is not said to have hung.
 const BLOCKED: [&str; 2] = [
     "done audit",
-    "hook `close_db` (tests/src/bin/service.rs:63) did not run: every thread that could have run \
+    "hook `close_db` (tests/src/bin/service.rs:65) did not run: every thread that could have run \
      it was blocked",
 ];
 
 /// Line of the hook that blocks the others.
-const BLOCKS: &str = "hook `flush` (tests/src/bin/service.rs:53) ran out of its share of the grace \
+const BLOCKS: &str = "hook `flush` (tests/src/bin/service.rs:55) ran out of its share of the grace \
                       period, did not end and was abandoned";
 
 #[test]
@@ -57,7 +57,7 @@ fn hooks_that_block_every_thread_in_the_start_are_gone_by_its_timeout_and_grace(
     let did = [&STARTED[..], &["warm blocks", "audit", "cache dropped"]].concat();
     ended.expect_code(1).expect_took(Duration::from_secs(4) + LEAST).expect_did(&did);
     ended.expect_said(&[
-        "hook `warm` (tests/src/bin/service.rs:48) ran into the startup timeout, did not end and \
+        "hook `warm` (tests/src/bin/service.rs:50) ran into the startup timeout, did not end and \
          was abandoned",
     ]);
     ended.expect_said(&BLOCKED).expect_not_said(&[WATCHDOG, "listening"]);
