@@ -30,7 +30,7 @@ impl Program {
         static BARE: OnceLock<PathBuf> = OnceLock::new();
         match self {
             Self::Worldclock => WORLDCLOCK.get_or_init(|| built("worldclock", "worldclock")),
-            Self::Bare => BARE.get_or_init(|| built(env!("CARGO_PKG_NAME"), "bare")),
+            Self::Bare => BARE.get_or_init(|| built(env!("CARGO_PKG_NAME"), "bare_copy")),
         }
     }
 }
