@@ -98,7 +98,7 @@ impl Tried {
     ///
     /// # Panics
     ///
-    /// That is not so.
+    /// Panics if a request was lost, a write is missing, or a copy has ended with another code.
     #[track_caller]
     pub fn expect_nothing_lost(&self) {
         assert!(self.outcome.lost == 0 && self.unwritten.is_empty(), "{self}");

@@ -214,8 +214,8 @@ pub enum PlanFormat {
     /// setting counts as the program or the environment has set it; where nobody has, the file has
     /// the default of the place that it is for, and not that of the machine that makes it.
     ///
-    /// With the feature `testing`, `Plan::assert_fits` checks a file that you have changed, or
-    /// one of your own.
+    /// `Plan::assert_fits`, with the feature `testing`, checks a file that you have changed, or one
+    /// of your own.
     Kubernetes,
     /// A file of compose, with a service for Docker.
     Compose,

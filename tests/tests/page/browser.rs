@@ -94,6 +94,19 @@ impl Browser {
         self.wait_until(&format!("document.getElementById('view').dataset.view === '{view}'"));
     }
 
+    /// Enters a text into the search of the graph.
+    #[track_caller]
+    pub(crate) fn search(&self, text: &str) {
+        self.value(&format!(
+            "(() => {{
+                const search = document.getElementById('graph-search');
+                search.value = {};
+                search.dispatchEvent(new Event('input', {{ bubbles: true }}));
+            }})()",
+            Value::from(text)
+        ));
+    }
+
     /// Returns the value of an expression in the page.
     #[track_caller]
     pub(crate) fn value(&self, expression: &str) -> Value {

@@ -143,25 +143,15 @@ fn a_phase_without_steps_has_no_note_of_another() {
 fn the_search_finds_hooks_of_every_phase_and_those_of_none() {
     let Some((program, page)) = ready(start("")) else { return };
     page.show("graph");
-    let search = |text: &str| {
-        page.value(&format!(
-            "(() => {{
-                const search = document.getElementById('graph-search');
-                search.value = {};
-                search.dispatchEvent(new Event('input', {{ bubbles: true }}));
-            }})()",
-            json!(text)
-        ));
-    };
     // A health check is a step of no phase, and the drain is not shown.
     for hook in ["ping", "withdraw"] {
-        search(hook);
+        page.search(hook);
         page.wait_for("#found", "1 hook found");
         page.wait_for(&format!("#found [data-hook='admin::{hook}']"), hook);
     }
     page.click("#found button.hook");
     page.wait_for("#panel h2", "withdraw");
-    search("");
+    page.search("");
     page.wait_until("document.getElementById('found') === null");
     page.close();
     program.stop().expect_code(0);

@@ -1,7 +1,5 @@
 //! Graphs of many hooks.
 
-use serde_json::json;
-
 use crate::browser::Browser;
 use crate::harness::{Program, program};
 use crate::{open, patient};
@@ -65,14 +63,7 @@ fn of_ten_thousand_hooks_the_page_says_what_it_leaves_out() {
     page.show("graph");
     page.wait_for("#graph-note", "400 of 10,000 steps drawn");
     page.wait_until(&format!("{DRAWN} === 400"));
-    page.value(&format!(
-        "(() => {{
-            const search = document.getElementById('graph-search');
-            search.value = {};
-            search.dispatchEvent(new Event('input', {{ bubbles: true }}));
-        }})()",
-        json!("queue_9996")
-    ));
+    page.search("queue_9996");
     page.wait_for("#graph-note", "1 step of this phase found");
     page.wait_for("#found", "2 hooks found");
     page.wait_for("#found", "close_queue_9996");
