@@ -1,5 +1,6 @@
 //! Program that is upgraded in place, and the file that it is started from.
 
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,7 +9,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::harness::{Ended, Program, Signal, Start, system};
-use crate::http::request;
+use crate::http::{Connection, request};
 
 /// Processes of one program that follow each other, with one output.
 pub(super) struct Line {
@@ -20,6 +21,18 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// Sends the first part of a request to `routes`, which the process waits for: the body has
+    /// three bytes more.
+    #[track_caller]
+    pub(super) fn begin_upload(&mut self, address: &str) -> Connection<TcpStream> {
+        let mut client = Connection::to(address).expect("it listens");
+        client
+            .write(b"POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab")
+            .expect("it listens");
+        self.program.wait_until_said("upload");
+        client
+    }
+
     /// Starts the first process, and waits until it is ready.
     #[track_caller]
     pub(super) fn start(start: Start) -> Self {

@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 
 use super::line::{Installed, Line, process_at};
 use crate::harness::{Signal, own_address, program, system};
-use crate::http::{Connection, request};
+use crate::http::request;
 use crate::systemd::manager::Manager;
 
 /// Line about an upgrade for which there is no launcher.
@@ -20,11 +20,7 @@ fn a_service_manager_is_told_of_a_successor_that_is_no_child_of_the_predecessor(
         Line::start(manager.notified(program!("routes").env("LIFECYCLE_BIND", &address)));
     manager.until("READY=1");
     let first = line.process;
-    let mut client = Connection::to(&address).expect("it listens");
-    client
-        .write(b"POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab")
-        .expect("it listens");
-    line.program.wait_until_said("upload");
+    let mut client = line.begin_upload(&address);
     line.upgrade();
     // The predecessor still drains.
     assert!(system::is_running(line.process) && system::is_running(first));

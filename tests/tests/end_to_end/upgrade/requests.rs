@@ -97,11 +97,7 @@ fn a_process_that_still_drains_holds_no_further_upgrade_up() {
     let address = own_address();
     let mut line = Line::start(program!("routes").env("LIFECYCLE_BIND", &address));
     let first = line.process;
-    let mut client = Connection::to(&address).expect("it listens");
-    client
-        .write(b"POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab")
-        .expect("it listens");
-    line.program.wait_until_said("upload");
+    let mut client = line.begin_upload(&address);
     line.upgrade();
     let second = line.process;
     line.upgrade();
